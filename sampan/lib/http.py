@@ -1,0 +1,133 @@
+"""HTTP as handlers see it: a `Request` in, a `Response`, `Stream` or `Upgrade` out. Connections are in `httpserver.py`.
+
+A handler is a plain callable. It may answer at once or with an awaitable; answering at once costs no task, which is what
+keeps a GET from the watch cache cheap:
+
+    def handler(request: Request) -> Answer | Awaitable[Answer]: ...
+
+A filter is a function from handler to handler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import parse_qsl
+
+JSON_TYPE = "application/json"
+
+
+class Request:
+    """One request. `path` is percent-decoded, `query` raw; header names are lower case; `body` is whole."""
+
+    __slots__ = ("attributes", "body", "headers", "method", "path", "peer", "query", "raw_path", "received", "user")
+
+    def __init__(
+        self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes, peer: Peer, raw_path: str = ""
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.raw_path = raw_path or path
+        self.query = query
+        self.headers = headers
+        self.body = body
+        self.peer = peer
+        self.received: float = 0.0
+        """Monotonic seconds when the last byte of the request came."""
+        self.user: Any = None
+        """Set by authentication."""
+        self.attributes: Any = None
+        """Set by routing: verb, group, resource and so on."""
+
+    def parameters(self) -> dict[str, str]:
+        """The query's parameters; of a repeated one, the first."""
+        if not self.query:
+            return {}
+        found: dict[str, str] = {}
+        for name, value in parse_qsl(self.query, keep_blank_values=True):
+            found.setdefault(name, value)
+        return found
+
+    def repeated(self, name: str) -> list[str]:
+        return [value for key, value in parse_qsl(self.query, keep_blank_values=True) if key == name]
+
+
+class Peer:
+    """The other end of a connection; one object for the connection's life, so it can carry what was learnt of it."""
+
+    __slots__ = ("address", "certificate", "identity")
+
+    def __init__(self, address: str, certificate: bytes | None) -> None:
+        self.address = address
+        self.certificate = certificate
+        """DER of the verified client certificate, None where none was shown."""
+        self.identity: Any = None
+        """For authentication to remember who the certificate is."""
+
+
+@dataclass(slots=True)
+class Response:
+    status: int
+    body: bytes = b""
+    content_type: str = JSON_TYPE
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Sink(Protocol):
+    """Where a stream writes. `write` never blocks; `drain` waits while the peer reads slower than we write."""
+
+    def write(self, data: bytes) -> None: ...
+
+    async def drain(self) -> None: ...
+
+    @property
+    def buffered_bytes(self) -> int:
+        """What was written and the peer has not taken."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """Whether the peer went away."""
+        ...
+
+
+@dataclass(slots=True)
+class Stream:
+    """A chunked answer of unknown length. `produce` writes until it returns; it is cancelled when the peer goes away."""
+
+    produce: Callable[[Sink], Awaitable[None]]
+    status: int = 200
+    content_type: str = JSON_TYPE
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Duplex(Protocol):
+    """A connection after an upgrade: raw bytes both ways."""
+
+    async def read(self) -> bytes:
+        """Some bytes; b"" at the end."""
+        ...
+
+    def write(self, data: bytes) -> None: ...
+
+    async def drain(self) -> None: ...
+
+    def write_eof(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Upgrade:
+    """101 Switching Protocols; then `run` owns the connection, which closes when it returns."""
+
+    run: Callable[[Duplex], Awaitable[None]]
+    headers: tuple[tuple[str, str], ...]
+    """Including Upgrade and Connection."""
+
+
+Answer = Response | Stream | Upgrade
+Handler = Callable[[Request], "Answer | Awaitable[Answer]"]
+Filter = Callable[[Handler], Handler]
+Chunks = AsyncIterator[bytes]

@@ -1,0 +1,137 @@
+"""The contract of a store: an ordered map from keys to values with one global, strictly rising revision.
+
+The shape is etcd's (https://etcd.io/docs/v3.5/learning/data_model/), narrowed to what an API server needs. Promises:
+
+- A write that returned survives `kill -9` (except in `memory`, which has nothing to survive in).
+- Each write has a revision of its own, one greater than the write before it; nothing else moves the revision.
+- A watch from revision r delivers every later event, once each, in order of revision, of every key under its prefix.
+- A list or get at an old revision answers as the map stood then, until that revision is compacted.
+
+Keys are `str` of printable ASCII, such as "/registry/pods/default/web-0"; values are `bytes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple, Protocol
+
+
+class Entry(NamedTuple):
+    """A key's value at a moment."""
+
+    key: str
+    value: bytes
+    revision: int
+    """Revision of the write that made this value."""
+    create_revision: int
+    """Revision of the create that began this key's present life."""
+
+
+class Event(NamedTuple):
+    """One write. `value` is None for a delete; `previous` is what the key held before, None for a create."""
+
+    key: str
+    revision: int
+    value: bytes | None
+    create_revision: int
+    previous: Entry | None
+
+
+class Page(NamedTuple):
+    entries: Sequence[Entry]
+    revision: int
+    """The revision the whole page stands at."""
+    remaining: int
+    """How many more entries of the prefix follow the page; 0 when it is the last."""
+
+
+class KeyExists(Exception):
+    """create: the key is there."""
+
+
+class Conflict(Exception):
+    """update, delete: the key's revision is not the expected one. `current` is what it holds, None if it is gone."""
+
+    def __init__(self, key: str, current: Entry | None) -> None:
+        super().__init__(key)
+        self.key = key
+        self.current = current
+
+
+class Compacted(Exception):
+    """The revision asked for is older than the last compaction; `compacted` is that compaction's revision."""
+
+    def __init__(self, compacted: int) -> None:
+        super().__init__(f"revision compacted at {compacted}")
+        self.compacted = compacted
+
+
+class FutureRevision(Exception):
+    """The revision asked for has not happened yet; `current` is the newest."""
+
+    def __init__(self, current: int) -> None:
+        super().__init__(f"revision is newer than {current}")
+        self.current = current
+
+
+class StoreUnavailable(Exception):
+    """The store cannot serve the call now (disk full, no quorum, closed); nothing was acknowledged."""
+
+
+class Watch(Protocol):
+    """A running watch: iterate it for batches of events. Close it when done."""
+
+    def __aiter__(self) -> AsyncIterator[Sequence[Event]]: ...
+
+    async def __anext__(self) -> Sequence[Event]: ...
+
+    def close(self) -> None: ...
+
+
+class Store(Protocol):
+    """See the module's docstring for the promises. Every call may raise StoreUnavailable."""
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    @property
+    def revision(self) -> int:
+        """The newest revision this process knows to be committed. In-process stores: the newest there is."""
+        ...
+
+    async def current_revision(self) -> int:
+        """The newest committed revision, whoever wrote it (a quorum read where there are several servers)."""
+        ...
+
+    async def get(self, key: str, revision: int = 0) -> Entry | None:
+        """The key at `revision` (0: now). Raises Compacted, FutureRevision."""
+        ...
+
+    async def list(self, prefix: str, *, start: str = "", limit: int = 0, revision: int = 0) -> Page:
+        """Entries under `prefix` in key order, from key `start` on (inclusive), at most `limit` (0: all), at `revision`
+        (0: now). Raises Compacted, FutureRevision."""
+        ...
+
+    async def create(self, key: str, value: bytes, *, ttl_seconds: int = 0) -> int:
+        """Returns the write's revision. With a TTL the key is deleted, as by a write, that long after. Raises KeyExists."""
+        ...
+
+    async def update(self, key: str, value: bytes, expected_revision: int, *, ttl_seconds: int = 0) -> int:
+        """Replaces the value if the key stands at `expected_revision`. Returns the new revision. Raises Conflict."""
+        ...
+
+    async def delete(self, key: str, expected_revision: int) -> int:
+        """Deletes the key if it stands at `expected_revision`. Returns the delete's revision. Raises Conflict."""
+        ...
+
+    def watch(self, prefix: str, after_revision: int) -> Watch:
+        """Every event under `prefix` with a revision greater than `after_revision`; its iteration raises Compacted when
+        that history is gone. In-process stores hand an event to their watches before the write that made it returns."""
+        ...
+
+    async def compact(self, revision: int) -> None:
+        """Forget history at and before `revision`, keeping what is still current. Raises FutureRevision."""
+        ...
+
+    async def size_bytes(self) -> int: ...
