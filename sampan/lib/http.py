@@ -16,12 +16,15 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 JSON_TYPE = "application/json"
+_NO_HEADERS: Mapping[str, list[str]] = {}
 
 
 class Request:
     """One request. `path` is percent-decoded, `query` raw; header names are lower case; `body` is whole."""
 
-    __slots__ = ("attributes", "body", "headers", "method", "path", "peer", "query", "raw_path", "received", "user")
+    __slots__ = (
+        "attributes", "body", "headers", "method", "path", "peer", "query", "raw_path", "received", "repeated_headers", "user"
+    )  # fmt: skip
 
     def __init__(
         self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes, peer: Peer, raw_path: str = ""
@@ -33,6 +36,8 @@ class Request:
         self.headers = headers
         self.body = body
         self.peer = peer
+        self.repeated_headers: Mapping[str, list[str]] = _NO_HEADERS
+        """The values of headers that came more than once; in `headers` they are joined with ", "."""
         self.received: float = 0.0
         """Monotonic seconds when the last byte of the request came."""
         self.user: Any = None
@@ -48,6 +53,14 @@ class Request:
         for name, value in parse_qsl(self.query, keep_blank_values=True):
             found.setdefault(name, value)
         return found
+
+    def header_values(self, name: str) -> list[str]:
+        """Every value of a header that may be sent several times, such as "impersonate-group"."""
+        values = self.repeated_headers.get(name)
+        if values is not None:
+            return values
+        value = self.headers.get(name)
+        return [] if value is None else [value]
 
     def repeated(self, name: str) -> list[str]:
         return [value for key, value in parse_qsl(self.query, keep_blank_values=True) if key == name]

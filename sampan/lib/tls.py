@@ -1,0 +1,60 @@
+"""TLS contexts from PEM bytes: TLS 1.2 or newer, ALPN `http/1.1`, client certificates where a CA for them is given."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import tempfile
+
+
+def server_context(
+    cert_pem: bytes, key_pem: bytes, client_ca_pem: bytes = b"", *, require_client: bool = False
+) -> ssl.SSLContext:
+    """For a listener. With `client_ca_pem` a client may (`require_client`: must) show a certificate of that CA.
+
+    A certificate of another CA fails the handshake; OpenSSL has no way to let it through to an authenticator.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _restrict(context)
+    # Nobody resumes sessions here, and two tickets a handshake cost time and memory on both sides.
+    context.num_tickets = 0
+    _load_pair(context, cert_pem, key_pem)
+    if client_ca_pem:
+        context.load_verify_locations(cadata=client_ca_pem.decode("ascii"))
+        context.verify_mode = ssl.CERT_REQUIRED if require_client else ssl.CERT_OPTIONAL
+    return context
+
+
+def client_context(
+    ca_pem: bytes = b"", cert_pem: bytes = b"", key_pem: bytes = b"", *, insecure: bool = False
+) -> ssl.SSLContext:
+    """For a connection to a server that `ca_pem` (empty: the system's authorities) vouches for; `insecure` trusts any."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _restrict(context)
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif ca_pem:
+        context.load_verify_locations(cadata=ca_pem.decode("ascii"))
+    else:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    if cert_pem:
+        _load_pair(context, cert_pem, key_pem)
+    return context
+
+
+def _restrict(context: ssl.SSLContext) -> None:
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    context.set_alpn_protocols(["http/1.1"])
+
+
+def _load_pair(context: ssl.SSLContext, cert_pem: bytes, key_pem: bytes) -> None:
+    # OpenSSL's binding reads a chain from a file only; mkstemp makes it 0600 and it lives for this call.
+    handle, path = tempfile.mkstemp(prefix="sampan-tls-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(cert_pem + (b"" if cert_pem.endswith(b"\n") else b"\n") + key_pem)
+        context.load_cert_chain(path)
+    finally:
+        os.unlink(path)
