@@ -1,0 +1,1 @@
+"""The group apps, v1."""
