@@ -50,8 +50,8 @@ def plan(services: Iterable[Service], slices: Iterable[EndpointSlice], node_name
     by_service: dict[tuple[str, str], list[EndpointSlice]] = {}
     for each in slices:
         if each.addressType == "IPv4":
-            service = each.metadata.labels.get(SERVICE_NAME_LABEL, "")
-            by_service.setdefault((each.metadata.namespace, service), []).append(each)
+            owner = each.metadata.labels.get(SERVICE_NAME_LABEL, "")
+            by_service.setdefault((each.metadata.namespace, owner), []).append(each)
     rules: dict[str, PortRules] = {}
     for service in services:
         if not _is_proxied(service):
