@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import deque
 
 from sampan.lib.http import Duplex
@@ -135,3 +136,11 @@ async def splice(one: Duplex, other: Duplex) -> None:
     finally:
         one.close()
         other.close()
+
+
+def probe_peer(sock: socket.socket) -> None:
+    """Notice within two minutes that the other machine vanished, also on a connection that only listens (a watch)."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 6)

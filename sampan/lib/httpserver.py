@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 
 from sampan.lib.clock import Clock, RealClock
+from sampan.lib.duplex import probe_peer
 from sampan.lib.http import Handler
 from sampan.lib.httpconnection import Connection, Limits
 from sampan.lib.httpmessage import REASONS
@@ -148,11 +149,7 @@ def _listening_socket(host: str, port: int) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Accepted sockets inherit these: a watcher whose machine vanished is noticed within two minutes.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 6)
+        probe_peer(sock)  # accepted sockets inherit it
         sock.setblocking(False)
         sock.bind((host, port))
     except OSError as error:

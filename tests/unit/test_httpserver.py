@@ -75,7 +75,7 @@ def run(work: Awaitable[None]) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
+    while not condition():  # noqa: ASYNC110 (what is waited for has no event)
         await asyncio.sleep(0.005)
 
 

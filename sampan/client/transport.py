@@ -1,0 +1,272 @@
+"""Requests to one server: a pool of kept-alive TLS connections, streams, upgrades, credentials, deadlines.
+
+transport = Transport(config)
+answer = await transport.request("GET", "/api/v1/namespaces", query={"limit": "500"})
+async with transport.stream("GET", "/api/v1/pods", query={"watch": "1"}) as stream:
+    async for chunk in stream: ...
+
+No method raises for a status. What the network does wrong is ConnectionError or TimeoutError.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote, urlencode, urlsplit
+
+from sampan.client.config import ClientConfig
+from sampan.client.connection import ClientConnection
+from sampan.lib.http import JSON_TYPE, Duplex
+from sampan.lib.tls import client_context
+
+Query = Mapping[str, str] | Sequence[tuple[str, str]]
+Headers = Sequence[tuple[str, str]]
+
+MAX_IDLE = 32
+IDLE_SECONDS = 60.0
+"""Less than the server's 90, so that it is rarely the server that ends an idle connection, in the moment of its use."""
+TOKEN_SECONDS = 10.0
+_REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9/._~:@=,+-]*").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class HTTPResponse:
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """`duplex` is None where the server did not switch protocols; then `body` is what it answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    duplex: Duplex | None
+    body: bytes
+
+
+class HTTPStream:
+    """An answer whose body is read as it comes: `async for chunk in stream`."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], connection: ClientConnection) -> None:
+        self.status = status
+        self.headers = headers
+        self._connection = connection
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while data := await self._connection.read():
+            yield data
+
+    async def read(self) -> bytes:
+        """Some bytes; b"" at the end."""
+        return await self._connection.read()
+
+    async def read_all(self) -> bytes:
+        return await self._connection.read_all()
+
+
+class Transport:
+    """Safe for any number of concurrent requests; connections are made as needed and kept for a minute."""
+
+    def __init__(self, config: ClientConfig) -> None:
+        self.config = config
+        parts = urlsplit(config.server)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{config.server!r} is not the URL of a server")
+        self._host = parts.hostname
+        self._port = parts.port or (443 if parts.scheme == "https" else 80)
+        self._prefix = parts.path.rstrip("/")
+        self._tls: ssl.SSLContext | None = None
+        if parts.scheme == "https":
+            self._tls = client_context(config.ca_pem, config.cert_pem, config.key_pem, insecure=config.insecure)
+        self._common = f"Host: {parts.netloc.rpartition('@')[2]}\r\nUser-Agent: {config.user_agent}\r\n"
+        self._idle: list[ClientConnection] = []
+        self._active: set[ClientConnection] = set()
+        self._closed = False
+        self._token = config.token
+        self._token_read = float("-inf")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query = (),
+        body: bytes = b"",
+        content_type: str = JSON_TYPE,
+        headers: Headers = (),
+        accept: str = JSON_TYPE,
+        deadline_seconds: float = 30.0,
+    ) -> HTTPResponse:
+        """The whole answer. `path` is unescaped."""
+        head = self._head(method, path, query, body, content_type, headers, accept)
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                return await self._exchange(method, head, body)
+        except TimeoutError:
+            raise TimeoutError(f"{method} {path}: no answer within {deadline_seconds:g} s") from None
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query = (),
+        body: bytes = b"",
+        content_type: str = JSON_TYPE,
+        headers: Headers = (),
+        accept: str = JSON_TYPE,
+        deadline_seconds: float = 30.0,
+    ) -> AsyncIterator[HTTPStream]:
+        """An answer to be read piece by piece; the deadline is for its head. Leaving the block early drops the connection."""
+        head = self._head(method, path, query, body, content_type, headers, accept)
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                connection, status, answered = await self._send(method, head, body)
+        except TimeoutError:
+            raise TimeoutError(f"{method} {path}: no answer within {deadline_seconds:g} s") from None
+        try:
+            yield HTTPStream(status, answered, connection)
+        finally:
+            self._release(connection)
+
+    async def upgrade(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query = (),
+        headers: Headers = (),
+        deadline_seconds: float = 30.0,
+    ) -> Upgraded:
+        """Ask for another protocol; `headers` has Connection and Upgrade. A duplex is the caller's to close."""
+        head = self._head(method, path, query, b"", "", headers, "*/*")
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                connection = await self._connect()
+                self._active.add(connection)
+                try:
+                    connection.begin(head, b"", is_head=False)
+                    status, answered = await connection.head()
+                    if status == 101:
+                        self._active.discard(connection)
+                        return Upgraded(status, answered, connection.take_over(), b"")
+                    return Upgraded(status, answered, None, await connection.read_all())
+                finally:
+                    if connection in self._active:
+                        self._active.discard(connection)
+                        connection.close()
+        except TimeoutError:
+            raise TimeoutError(f"{method} {path}: no answer within {deadline_seconds:g} s") from None
+
+    async def close(self) -> None:
+        """Drop every connection, those in use, too."""
+        self._closed = True
+        for connection in [*self._idle, *self._active]:
+            connection.close()
+        self._idle.clear()
+
+    async def _exchange(self, method: str, head: bytes, body: bytes) -> HTTPResponse:
+        connection, status, headers = await self._send(method, head, body)
+        try:
+            return HTTPResponse(status, headers, await connection.read_all())
+        finally:
+            self._release(connection)
+
+    async def _send(self, method: str, head: bytes, body: bytes) -> tuple[ClientConnection, int, dict[str, str]]:
+        """Returns with the answer's head; the connection is then the caller's to release."""
+        while True:
+            connection = self._pooled() or await self._connect()
+            self._active.add(connection)
+            try:
+                connection.begin(head, body, is_head=method == "HEAD")
+                status, headers = await connection.head()
+                return connection, status, headers
+            except ConnectionError:
+                self._release(connection)
+                # A kept connection may have died in the moment of its use. What may have been carried out, and does not bear
+                # being done twice, is for the caller to judge.
+                if self._closed or connection.uses < 2 or connection.received_any or method not in _REPEATABLE:
+                    raise
+            except BaseException:
+                self._release(connection)
+                raise
+
+    def _pooled(self) -> ClientConnection | None:
+        oldest = time.monotonic() - IDLE_SECONDS
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.reusable and connection.idle_since > oldest:
+                return connection
+            connection.close()
+        return None
+
+    def _release(self, connection: ClientConnection) -> None:
+        self._active.discard(connection)
+        if connection.reusable and len(self._idle) < MAX_IDLE and not self._closed:
+            connection.idle_since = time.monotonic()
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    async def _connect(self) -> ClientConnection:
+        if self._closed:
+            raise ConnectionError("the transport is closed")
+        loop = asyncio.get_running_loop()
+        try:
+            _, connection = await loop.create_connection(ClientConnection, self._host, self._port, ssl=self._tls)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise ConnectionError(f"connect to {self._host}:{self._port}: {error}") from error
+        return connection
+
+    def _head(
+        self, method: str, path: str, query: Query, body: bytes, content_type: str, headers: Headers, accept: str
+    ) -> bytes:
+        target = self._prefix + (path if _PLAIN_PATH(path) else quote(path, safe="/:@=,+~"))
+        if query:
+            target += "?" + urlencode(list(query.items()) if isinstance(query, Mapping) else query)
+        lines = [f"{method} {target or '/'} HTTP/1.1\r\n", self._common, f"Accept: {accept}\r\n"]
+        if body:
+            lines.append(f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n")
+        elif method in ("POST", "PUT", "PATCH"):
+            lines.append("Content-Length: 0\r\n")
+        token = self._bearer()
+        if token:
+            lines.append(f"Authorization: Bearer {token}\r\n")
+        lines += [f"{name}: {value}\r\n" for name, value in headers]
+        text = "".join(lines)
+        if text.count("\n") != text.count("\r\n") or "\r\n\r\n" in text:
+            raise ValueError("line break in a header")
+        return (text + "\r\n").encode()
+
+    def _bearer(self) -> str:
+        if self.config.token_file and time.monotonic() - self._token_read > TOKEN_SECONDS:
+            self._token_read = time.monotonic()
+            try:
+                self._token = Path(self.config.token_file).read_text().strip()
+            except OSError as error:
+                if not self._token:
+                    raise ConnectionError(f"token file: {error}") from error
+        return self._token
