@@ -19,7 +19,7 @@ from sampan.store.base import (
     Watch,
 )
 from sampan.store.expiry import Expiry
-from sampan.store.watching import WatchHub
+from sampan.store.watching import WatchHub, after_prefix
 
 
 class MemoryStore:
@@ -65,7 +65,7 @@ class MemoryStore:
         self._opened()
         at = self._readable(revision)
         first = bisect_left(self._keys, max(prefix, start))
-        last = bisect_left(self._keys, after_prefix(prefix)) if prefix else len(self._keys)
+        last = bisect_left(self._keys, after_prefix(prefix))
         found = [entry for key in self._keys[first:last] if (entry := self._entry_at(key, at)) is not None]
         page = found[:limit] if limit else found
         return Page(page, at, len(found) - len(page))
@@ -164,11 +164,6 @@ class MemoryStore:
             del self._keys[bisect_left(self._keys, key)]
         elif keep > 0:
             self._versions[key] = versions[keep:]
-
-
-def after_prefix(prefix: str) -> str:
-    """The least key greater than every key that begins with `prefix`, which must not be empty."""
-    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
 
 
 def _entry(event: Event) -> Entry | None:

@@ -122,3 +122,8 @@ class WatchHub:
         yield from self._others
         for watches in self._directories.values():
             yield from watches
+
+
+def after_prefix(prefix: str) -> str:
+    """A string greater than every key that begins with `prefix` and not greater than any other that follows."""
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else "\x7f"
