@@ -44,6 +44,7 @@ FIRST_RETRY_SECONDS = 0.05
 LONGEST_RETRY_SECONDS = 10.0
 WATCH_SECONDS = (300, 600)
 """A watch asks the server to end it after a time drawn from this range, so that servers can shed load."""
+GRACE_SECONDS = 30
 
 Handler = Callable[[T | None, T | None], None]
 
@@ -152,11 +153,13 @@ class Informer(Generic[T]):
         return State.WATCHING
 
     async def _watch(self) -> State:
+        seconds = random.randint(*WATCH_SECONDS)
         batches = watch_batches(
             self._client, self.cls, self._namespace, labels=self._labels, fields=self._fields,
-            resource_version=self._revision, timeout_seconds=random.randint(*WATCH_SECONDS),
+            resource_version=self._revision, timeout_seconds=seconds,
         )  # fmt: skip
-        async with aclosing(batches):
+        # A server that does not end it in time is gone without a word.
+        async with asyncio.timeout(seconds + GRACE_SECONDS), aclosing(batches):
             async for batch in batches:
                 self._failures = 0
                 for event in batch:

@@ -190,5 +190,5 @@ def _retry_after_seconds(answer: HTTPResponse) -> float | None:
     """How long the server asks us to wait before the same request; None: the answer is final."""
     if answer.status != 429 and answer.status < 500:
         return None
-    value = next((v for k, v in dict(answer.headers).items() if k.lower() == "retry-after"), "")
+    value = answer.headers.get("retry-after", "")
     return float(value) if value.isdigit() else None
