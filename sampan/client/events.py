@@ -101,6 +101,7 @@ class EventRecorder:
         self._clock = client.clock
         self._component = component
         self._host = host
+        self._last_stamp = 0
         self._queue: asyncio.Queue[_Note] = asyncio.Queue(QUEUE_LENGTH)
         self._buckets: _Remembered[_Bucket] = _Remembered()
         self._similar: _Remembered[_Similar] = _Remembered()
@@ -170,7 +171,8 @@ class EventRecorder:
             except StatusError as error:
                 if error.code != 404:  # it outlived its TTL: begin a new one
                     raise
-        name = f"{note.about.name}.{int(note.time * 1e9):x}"
+        self._last_stamp = max(self._last_stamp + 1, int(note.time * 1e9))  # no two events of one name
+        name = f"{note.about.name}.{self._last_stamp:x}"
         first, count = (sent.first, sent.count + 1) if sent.count else (note.time, 1)
         await self._client.create(self._event(note, name, namespace, first, count))
         sent.name, sent.first, sent.count = name, first, count
