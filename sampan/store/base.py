@@ -3,7 +3,8 @@
 The shape is etcd's (https://etcd.io/docs/v3.5/learning/data_model/), narrowed to what an API server needs. Promises:
 
 - A write that returned survives `kill -9` (except in `memory`, which has nothing to survive in).
-- Each write has a revision of its own, one greater than the write before it; nothing else moves the revision.
+- Each write has a revision of its own, one greater than the write before it; nothing else moves the revision. A new store
+  stands at 1, since 0 means "any" or "now" wherever a revision is given.
 - A watch from revision r delivers every later event, once each, in order of revision, of every key under its prefix.
 - A list or get at an old revision answers as the map stood then, until that revision is compacted.
 
@@ -131,7 +132,8 @@ class Store(Protocol):
         ...
 
     async def compact(self, revision: int) -> None:
-        """Forget history at and before `revision`, keeping what is still current. Raises FutureRevision."""
+        """Forget history at and before `revision`, keeping what was current at it: reads at `revision` and watches after
+        it still work, older ones raise Compacted. Raises FutureRevision."""
         ...
 
     async def size_bytes(self) -> int: ...
