@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sampan.api import names
 from sampan.api.errors import FieldError, duplicate, forbidden_field, invalid, not_supported, required
@@ -64,7 +65,9 @@ def _validate_taints(taints: Sequence[Tree]) -> list[FieldError]:
         elif effect not in TAINT_EFFECTS:
             errors.append(not_supported(f"{path}.effect", effect, TAINT_EFFECTS))
         if effect and (key, effect) in seen:
-            errors.append(duplicate(path, taint))
+            repeated = duplicate(path, taint)
+            why = f"{repeated.message}: taints must be unique by key and effect pair"
+            errors.append(replace(repeated, message=why))
         seen.add((key, effect))
     return errors
 
@@ -72,30 +75,24 @@ def _validate_taints(taints: Sequence[Tree]) -> list[FieldError]:
 def _validate_pod_cidrs(cidrs: Sequence[str]) -> list[FieldError]:
     path = "spec.podCIDRs"
     errors = [invalid(f"{path}[{i}]", cidr, why) for i, cidr in enumerate(cidrs) for why in names.cidr(cidr)]
-    if len(set(cidrs)) != len(cidrs):
+    if len(cidrs) > 1:
+        if len(cidrs) > 2 or len({":" in cidr for cidr in cidrs}) < 2:
+            errors.append(invalid(path, list(cidrs), "may specify no more than one CIDR for each IP family"))
         errors += [duplicate(f"{path}[{i}]", cidr) for i, cidr in enumerate(cidrs) if cidr in cidrs[:i]]
-    if len(cidrs) > 2:
-        errors.append(invalid(path, list(cidrs), "may specify no more than one CIDR for each IP family"))
     return errors
 
 
 def _validate_update(new: Tree, old: Tree) -> list[FieldError]:
     spec, before = new.get("spec", {}), old.get("spec", {})
     errors = _validate_addresses(new)
-    changed = {key for key in spec.keys() | before.keys() if spec.get(key) != before.get(key)}
-    changed -= {"taints", "unschedulable", "configSource"}
-    if {"podCIDR", "podCIDRs"} & changed:
-        if before.get("podCIDRs"):
-            why = 'node updates may not change podCIDR except from "" to valid'
-            errors.append(forbidden_field("spec.podCIDRs", why))
-        changed -= {"podCIDR", "podCIDRs"}
-    if "providerID" in changed:
-        if before.get("providerID"):
-            why = 'node updates may not change providerID except from "" to valid'
-            errors.append(forbidden_field("spec.providerID", why))
-        changed.discard("providerID")
-    if changed:
-        errors.append(forbidden_field("", "node updates may only change labels, taints, or capacity"))
+    if before.get("podCIDRs") and before["podCIDRs"] != spec.get("podCIDRs"):
+        why = 'node updates may not change podCIDR except from "" to valid'
+        errors.append(forbidden_field("spec.podCIDRs", why))
+    if before.get("providerID") and before["providerID"] != spec.get("providerID"):
+        why = 'node updates may not change providerID except from "" to valid'
+        errors.append(forbidden_field("spec.providerID", why))
+    if before.get("externalID") != spec.get("externalID"):
+        errors.append(forbidden_field("spec.externalID", "may not be updated"))
     return errors
 
 
