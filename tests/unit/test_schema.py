@@ -1,0 +1,312 @@
+"""Schemas: navigation for patches, and the decoding of request bodies with upstream's words for what is wrong."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from sampan.api import definitions
+from sampan.api.decoding import TypeProblem, strict_message
+from sampan.api.errors import StatusError
+from sampan.api.schema import Schema, Type, schema_of
+
+POD = schema_of("io.k8s.api.core.v1.Pod")
+DEPLOYMENT = schema_of("io.k8s.api.apps.v1.Deployment")
+
+
+def at(schema: Schema, *path: str) -> Schema:
+    """The place at a path; "[]" is a list's items."""
+    for step in path:
+        found = schema.items if step == "[]" else schema.field(step)
+        assert found is not None, step
+        schema = found
+    return schema
+
+
+def refusal(body: bytes, *, yaml: bool = False) -> str:
+    with pytest.raises(StatusError) as refused:
+        DEPLOYMENT.admit(body, yaml=yaml, kind="Deployment", version="v1")
+    assert (refused.value.code, refused.value.reason) == (400, "BadRequest")
+    return refused.value.message
+
+
+def test_merge_keys_and_list_types_are_found_by_path() -> None:
+    containers = at(POD, "spec", "containers")
+    assert (containers.type, containers.merge_key, containers.patch_strategy) == (Type.LIST, "name", {"merge"})
+    ports = at(containers, "[]", "ports")
+    assert (ports.merge_key, ports.list_type, ports.map_keys) == ("containerPort", "map", ("containerPort", "protocol"))
+    assert at(POD, "spec", "volumes").patch_strategy == {"merge", "retainKeys"}
+    assert at(DEPLOYMENT, "spec", "strategy").patch_strategy == {"retainKeys"}
+    assert at(DEPLOYMENT, "spec", "selector").map_type == "atomic"
+    assert at(POD, "metadata", "finalizers").patch_strategy == {"merge"}
+    assert at(POD, "metadata", "labels", "any-key").type is Type.STRING
+    assert at(POD, "spec", "containers", "[]", "resources", "limits", "cpu").type is Type.QUANTITY
+    assert at(POD, "spec").field("nonsense") is None
+
+
+TYPE_ERRORS = [
+    (
+        b'{"spec":{"replicas":"3"}}',
+        "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32",
+    ),
+    (
+        b'{"spec":{"replicas":3000000000}}',
+        "json: cannot unmarshal number 3000000000 into Go struct field DeploymentSpec.spec.replicas of type int32",
+    ),
+    (
+        b'{"spec":{"replicas":1.5}}',
+        "json: cannot unmarshal number 1.5 into Go struct field DeploymentSpec.spec.replicas of type int32",
+    ),
+    (
+        b'{"spec":{"template":{"spec":{"containers":[{"name":1}]}}}}',
+        "json: cannot unmarshal number into Go struct field Container.spec.template.spec.containers.name of type string",
+    ),
+    (
+        b'{"spec":{"template":{"spec":{"containers":{}}}}}',
+        "json: cannot unmarshal object into Go struct field PodSpec.spec.template.spec.containers of type []v1.Container",
+    ),
+    (b'{"spec":[]}', "json: cannot unmarshal array into Go struct field Deployment.spec of type v1.DeploymentSpec"),
+    (
+        b'{"metadata":{"labels":{"a":1}}}',
+        "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string",
+    ),
+    (
+        b'{"spec":{"paused":"yes"}}',
+        "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.paused of type bool",
+    ),
+    (b'{"spec":{"strategy":{"rollingUpdate":{"maxSurge":true}}}}', "json: cannot unmarshal bool into Go value of type int32"),
+    (
+        b'{"spec":{"template":{"spec":{"containers":[{"resources":{"limits":{"cpu":"many"}}}]}}}}',
+        "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+    ),
+    (
+        b'{"metadata":{"creationTimestamp":"yesterday"}}',
+        'parsing time "yesterday" as "2006-01-02T15:04:05Z07:00": cannot parse "yesterday" as "2006"',
+    ),
+    (b'{"metadata":{"creationTimestamp":"2020-13-01T00:00:00Z"}}', 'parsing time "2020-13-01T00:00:00Z": month out of range'),
+]
+
+
+@pytest.mark.parametrize(("body", "why"), TYPE_ERRORS, ids=lambda x: x.decode() if isinstance(x, bytes) else "")
+def test_a_wrong_type_is_refused_in_upstreams_words(body: bytes, why: str) -> None:
+    assert refusal(body) == f'Deployment in version "v1" cannot be handled as a Deployment: {why}'
+
+
+def test_the_kind_in_the_message_is_the_bodys() -> None:
+    message = refusal(b'{"kind":"Job","apiVersion":"batch/v1beta1","spec":1}')
+    assert message.startswith('Job in version "v1beta1" cannot be handled as a Deployment: ')
+
+
+BROKEN = [
+    (b"", "unexpected end of JSON input (<empty>)"),
+    (b'{"a":', 'unexpected end of JSON input ({"a":)'),
+    (b'{"a" 1}', "invalid character '1' after object key ({\"a\" 1})"),
+    (b'{"a":1,}', "invalid character '}' looking for beginning of object key string ({\"a\":1,})"),
+    (b'{"a":1 "b"}', 'invalid character \'"\' after object key:value pair ({"a":1 "b"})'),
+    (b'{"a":[1 2]}', "invalid character '2' after array element ({\"a\":[1 2]})"),
+    (b'{"a":tru}', "invalid character '}' in literal true (expecting 'e') ({\"a\":tru})"),
+    (b'{"a":-}', "invalid character '}' in numeric literal ({\"a\":-})"),
+    (b'{"a":1.}', "invalid character '}' after decimal point in numeric literal ({\"a\":1.})"),
+    (b'{"a":"\\x"}', 'invalid character \'x\' in string escape code ({"a":"\\x"})'),
+    (b'{"a":NaN}', "invalid character 'N' looking for beginning of value ({\"a\":NaN})"),
+    (b"{} x", "invalid character 'x' after top-level value ({} x)"),
+    (b"nope", "invalid character 'o' in literal null (expecting 'u') (6e6f7065)"),
+    (b"[" * 50_000, "exceeded max depth (" + "5b" * 30 + " ...)"),
+    (b'{"a":' * 50_000, "exceeded max depth (" + ('{"a":' * 6) + " ...)"),
+]
+
+
+@pytest.mark.parametrize(("body", "why"), BROKEN, ids=lambda x: str(x[:20]))
+def test_broken_json_is_refused_in_upstreams_words(body: bytes, why: str) -> None:
+    prefix = "the object provided is unrecognized (must be of type Deployment): couldn't get version/kind; json parse error: "
+    assert refusal(body) == prefix + why
+
+
+def test_a_body_that_is_no_object_is_refused() -> None:
+    assert "json: cannot unmarshal array into Go value of type struct" in refusal(b"[]")
+    assert "json: cannot unmarshal number into Go struct field .kind of type string" in refusal(b'{"kind":1}')
+
+
+def test_deep_nesting_inside_an_object_does_not_crash() -> None:
+    for depth in (900, 5_000, 100_000):
+        assert refusal(b'{"metadata":{"name":' + b"[" * depth + b"]" * depth + b"}}")
+
+
+STRICT = [
+    ({"spec": {"replicas": 1}}, []),
+    ({"x": None}, ['unknown field "x"']),
+    ({"spec": {"foo": 1, "template": {"spec": {"containers": [{"name": "a"}, {"bar": 1}]}}}}, [
+        'unknown field "spec.foo"',
+        'unknown field "spec.template.spec.containers[1].bar"',
+    ]),
+    ({"Spec": {}}, ['unknown field "Spec"']),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tree", "strict"), STRICT)
+def test_unknown_fields_are_named_and_dropped(tree: dict[str, Any], strict: list[str]) -> None:
+    admitted = DEPLOYMENT.admit(json.dumps(tree).encode())
+    assert admitted.strict == strict
+    assert "foo" not in json.dumps(admitted.tree)
+
+
+def test_repeated_fields_are_named_and_the_last_one_counts() -> None:
+    body = b'{"spec":{"replicas":1,"replicas":2},"metadata":{"labels":{"a":"1","a":"2"}}}'
+    admitted = DEPLOYMENT.admit(body)
+    assert admitted.strict == ['duplicate field "spec.replicas"', 'duplicate field "metadata.labels.a"']
+    assert admitted.tree == {"spec": {"replicas": 2}, "metadata": {"labels": {"a": "2"}}}
+    assert strict_message(admitted.strict).startswith('strict decoding error: duplicate field "spec.replicas", duplicate')
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"spec":{"replicas":null,"replicas":2}}',
+        b'{"spec":{"replicas":2,"replicas":null}}',
+        b'{"spec" : {"replicas" :1, "replicas":2}}',
+        b'{"spec":{"replicas":1,"replicas":2},"metadata":{"name":"\\u003a"}}',
+        b'{"spec":{"replicas":1,"replicas":2},"metadata":{"creationTimestamp":null}}',
+    ],
+)
+def test_a_repeated_field_is_found_in_any_disguise(body: bytes) -> None:
+    assert DEPLOYMENT.admit(body).strict == ['duplicate field "spec.replicas"']
+
+
+def test_a_good_body_comes_out_without_nulls_and_canonical() -> None:
+    body = {
+        "metadata": {"creationTimestamp": None, "name": "web", "labels": {"a": "b"}, "finalizers": None},
+        "spec": {
+            "containers": [
+                {
+                    "name": "a",
+                    "resources": {"limits": {"cpu": "0.5", "memory": "1.5Gi"}, "requests": {"cpu": 2}},
+                    "livenessProbe": None,
+                }
+            ],
+            "volumes": [{"name": "v", "emptyDir": {"sizeLimit": "1024Mi"}}],
+        },
+        "status": {"startTime": "2024-05-01T12:00:00.5+02:00"},
+    }
+    admitted = POD.admit(json.dumps(body).encode())
+    assert admitted == (
+        {
+            "metadata": {"name": "web", "labels": {"a": "b"}},
+            "spec": {
+                "containers": [
+                    {"name": "a", "resources": {"limits": {"cpu": "500m", "memory": "1536Mi"}, "requests": {"cpu": "2"}}}
+                ],
+                "volumes": [{"name": "v", "emptyDir": {"sizeLimit": "1Gi"}}],
+            },
+            "status": {"startTime": "2024-05-01T10:00:00Z"},
+        },
+        [],
+    )
+    assert POD.admit_tree(body) == admitted
+
+
+def test_a_null_inside_a_list_or_map_is_a_zero_value() -> None:
+    tree = {"metadata": {"labels": {"a": None}}, "spec": {"containers": [None], "hostAliases": [{"hostnames": [None]}]}}
+    admitted = POD.admit(json.dumps(tree).encode())
+    assert admitted.tree == {
+        "metadata": {"labels": {"a": ""}},
+        "spec": {"containers": [{}], "hostAliases": [{"hostnames": [""]}]},
+    }
+
+
+def test_micro_times_keep_six_digits() -> None:
+    lease = schema_of("io.k8s.api.coordination.v1.Lease")
+    for given, kept in [
+        ("2024-05-01T12:00:00Z", "000000"),
+        ("2024-05-01T12:00:00.1234567Z", "123456"),
+        ("2024-05-01T12:00:00.5Z", "500000"),
+    ]:
+        assert lease.admit_tree({"spec": {"renewTime": given}}).tree["spec"]["renewTime"] == f"2024-05-01T12:00:00.{kept}Z"
+
+
+def test_secret_data_must_be_base64() -> None:
+    secret = schema_of("io.k8s.api.core.v1.Secret")
+    assert secret.admit(b'{"data":{"a":"aGVs\\nbG8=","b":""}}').tree == {"data": {"a": "aGVsbG8=", "b": ""}}
+    with pytest.raises(TypeProblem, match="illegal base64 data at input byte 3"):
+        secret.admit_tree({"data": {"a": "abc!"}})
+    with pytest.raises(TypeProblem, match="illegal base64 data at input byte 4"):
+        secret.admit_tree({"data": {"a": "abcde"}})
+
+
+def test_free_objects_keep_what_is_in_them() -> None:
+    tree = {"metadata": {"managedFields": [{"fieldsV1": {"f:spec": {".": {}, "f:x": None}}}]}}
+    assert POD.admit(json.dumps(tree).encode()) == (tree, [])
+
+
+def test_check_lists_every_type_problem() -> None:
+    problems = DEPLOYMENT.check({"spec": {"replicas": "x", "paused": 1}})
+    assert len(problems) == 2 and "DeploymentSpec.spec.replicas" in str(problems[0])
+    assert DEPLOYMENT.check({"spec": {"replicas": 1}}) == []
+
+
+def test_broken_text_is_mended_as_go_mends_it() -> None:
+    assert POD.admit(b'{"metadata":{"name":"a\xffb"}}').tree == {"metadata": {"name": "a\ufffdb"}}
+    assert POD.admit(b'{"metadata":{"name":"\\ud800"}}').tree == {"metadata": {"name": "\ufffd"}}
+    assert POD.admit(b'{"metadata":{"name":"\\ud83d\\ude00"}}').tree == {"metadata": {"name": "\U0001f600"}}
+
+
+def test_a_definition_that_contains_itself_is_checked_at_every_depth() -> None:
+    crd = schema_of("io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition")
+    inner: dict[str, Any] = {
+        "type": "object",
+        "properties": {"a": {"type": "array", "items": {"type": "string", "nonsense": 1}}},
+    }
+    tree = {"spec": {"versions": [{"schema": {"openAPIV3Schema": inner}}]}}
+    assert [message.rpartition(".")[2] for message in crd.admit_tree(tree).strict] in (['nonsense"'], [])
+
+
+def test_every_definition_makes_a_decoder() -> None:
+    for name in definitions.names():
+        schema_of(name).check({})
+
+
+YAML = [
+    ("spec: {replicas: 0x10, paused: yes}\n", {"spec": {"replicas": 16, "paused": True}}),
+    ("metadata: {name: '3', labels: {a: \"true\"}}", {"metadata": {"name": "3", "labels": {"a": "true"}}}),
+    ("metadata:\n  name: |\n    x\n  annotations: {a: ~}\n", {"metadata": {"name": "x\n", "annotations": {"a": ""}}}),
+    ("metadata: {labels: &l {a: b}}\nspec: {selector: {matchLabels: {<<: *l, c: d}}}", {
+        "metadata": {"labels": {"a": "b"}}, "spec": {"selector": {"matchLabels": {"a": "b", "c": "d"}}},
+    }),
+    ("metadata: {labels: {a: 22:22, b: 2001-01-01}}", {"metadata": {"labels": {"a": "22:22", "b": "2001-01-01"}}}),
+    ("--- {spec: {replicas: 1}}\n--- {spec: {replicas: 2}}\n", {"spec": {"replicas": 1}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "tree"), YAML)
+def test_a_yaml_body_is_read_as_go_reads_it(body: str, tree: dict[str, Any]) -> None:
+    assert DEPLOYMENT.admit(body.encode(), yaml=True) == (tree, [])
+
+
+def test_a_repeated_yaml_key_is_named() -> None:
+    admitted = DEPLOYMENT.admit(b"spec:\n  replicas: 1\n  replicas: 2\n", yaml=True)
+    assert admitted.strict == ['yaml: unmarshal errors:\n  line 3: key "replicas" already set in map']
+
+
+BAD_YAML = [
+    (b"a: b: c", "yaml: mapping values are not allowed in this context"),
+    (b"x: 1\na: b: c", "yaml: line 2: mapping values are not allowed in this context"),
+    (b"[" * 100_000, "yaml: exceeded max depth of 500"),
+    (b"a: *x", "yaml: unknown anchor 'x' referenced"),
+    (b"\x00", "yaml: control characters are not allowed"),
+    (b"{a: 1", "yaml: line 1: did not find expected ',' or '}'"),
+]
+
+
+@pytest.mark.parametrize(("body", "why"), BAD_YAML, ids=lambda x: str(x[:20]))
+def test_broken_yaml_is_refused(body: bytes, why: str) -> None:
+    assert why in refusal(body, yaml=True)
+
+
+def test_an_alias_bomb_does_not_go_off() -> None:
+    lines = ["a0: &a0 [x,x,x,x,x,x,x,x,x,x]"]
+    lines += [f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)]
+    began = time.monotonic()
+    assert "excessive aliasing" in refusal("\n".join(lines).encode(), yaml=True)
+    assert time.monotonic() - began < 5
