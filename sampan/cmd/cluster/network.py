@@ -3,10 +3,8 @@
     host ──── sampan-br0 10.89.0.1 ──┬── veth ── eth0 10.89.0.2 in netns sampan-default-node-1
                                      └── veth ── eth0 10.89.0.3 in netns sampan-default-node-2
 
-Service and pod networks exist inside the node namespaces only, the same in every cluster. A packet to a service or pod address
-that no rule claims must die on its node: the pod network is a blackhole route there, and the service network ends in a bridge
-without ports. That is a device and not a blackhole because a process of the node itself (a pod on the host network) must find
-a route before netfilter gets to see and rewrite its packet.
+Service and pod networks exist inside the node namespaces only, the same in every cluster; the agent makes their routes there
+(`sampan/network`). What leaks from a node with a service's or pod's address on it dies on the host, by the cluster's own table.
 """
 
 from __future__ import annotations
@@ -22,7 +20,6 @@ from sampan.cmd.cluster.shell import ClusterError, attempt, run
 IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 IP_FORWARD_BEFORE = RUN_ROOT / "ip_forward.before"
 MODULES = ("bridge", "veth", "br_netfilter", "overlay", "nf_tables")
-DRAIN = "drain0"
 
 
 def host_commands(plan: ClusterPlan) -> list[str]:
@@ -51,11 +48,6 @@ def node_commands(plan: ClusterPlan, node: NodePlan) -> list[str]:
         "link set eth0 addrgenmode none",
         f"addr add {node.ip}/{plan.network.prefixlen} dev eth0",
         "link set eth0 up",
-        f"link add {DRAIN} type bridge",
-        f"link set {DRAIN} arp off addrgenmode none",
-        f"link set {DRAIN} up",
-        f"route add {SERVICE_CIDR} dev {DRAIN} src {node.ip}",
-        f"route add blackhole {POD_CIDR}",
         f"route add {outside}",
     ]
 
@@ -77,26 +69,6 @@ def host_rules(plan: ClusterPlan) -> str:
         table inet {plan.table} {{
             chain forward {{ type filter hook forward priority filter; policy accept; {isolation}; }}
             {nat}
-        }}
-    """
-
-
-def node_rules(plan: ClusterPlan) -> str:
-    """The node's own table: pods talk to what is not a pod or a node under the node's address; service addresses stay in."""
-    cluster = f"{{ {POD_CIDR}, {plan.network} }}"
-    return f"""
-        table inet sampan_node {{}}
-        delete table inet sampan_node
-        table inet sampan_node {{
-            chain guard {{
-                type filter hook postrouting priority filter; policy accept;
-                oifname "eth0" ip daddr {SERVICE_CIDR} drop;
-            }}
-            chain egress {{
-                type nat hook postrouting priority srcnat; policy accept;
-                oifname "eth0" ip saddr {POD_CIDR} ip daddr {plan.host_ip} masquerade;
-                oifname "eth0" ip saddr {POD_CIDR} ip daddr != {cluster} masquerade;
-            }}
         }}
     """
 
@@ -152,7 +124,7 @@ def make_node(plan: ClusterPlan, node: NodePlan) -> bool:
     _batch(cable_commands(plan, node))
     _batch(node_commands(plan, node), netns=node.netns)
     writes = "".join(f"[ ! -e /proc/sys/{name} ] || echo {value} > /proc/sys/{name}\n" for name, value in NODE_SYSCTLS.items())
-    run([*enter(node), "sh", "-ec", f"{writes}exec nft -f -"], input_text=node_rules(plan))
+    run([*enter(node), "sh", "-ec", writes])
     return True
 
 

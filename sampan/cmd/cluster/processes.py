@@ -210,11 +210,27 @@ def states(plan: ClusterPlan) -> dict[str, ProcessState]:
     return found
 
 
-def restart(plan: ClusterPlan, names: Iterable[str]) -> None:
-    """Kill processes for the supervisor to start again."""
-    for name, state in states(plan).items():
-        if name in names and state.running:
-            os.kill(state.pid, signal.SIGKILL)
+def retire(plan: ClusterPlan, names: Iterable[str]) -> None:
+    """End some processes of the cluster for now. The supervisor ends too, for it would start them again; `supervise_cluster`
+    starts it anew, and it finds the others running."""
+    supervisor = supervisor_pid(plan)
+    if supervisor:
+        _signal(plan.name, [supervisor], signal.SIGTERM)
+        _wait_gone([supervisor], 5.0)
+    pids = [state.pid for name, state in states(plan).items() if name in names and state.running]
+    _signal(plan.name, pids, signal.SIGKILL)
+    _wait_gone(pids, 5.0)
+
+
+def end_shims(node: NodePlan) -> None:
+    """End the shims of a node's containerd, which name its socket on their command line."""
+    shims = [pid for pid, line in _everyone().items() if f"-address {node.containerd_socket}" in line]
+    for pid in shims:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    _wait_gone(shims, 5.0)
 
 
 def resident_bytes(pid: int) -> int:
@@ -228,18 +244,26 @@ def resident_bytes(pid: int) -> int:
 def marked(cluster: str) -> dict[int, str]:
     """Every process of the cluster, by its mark: pid → command line. Zombies are not processes any more."""
     mark = f"{MARK}={cluster}".encode()
+    return {pid: line for pid, line in _everyone().items() if pid != os.getpid() and _has_mark(pid, mark)}
+
+
+def _everyone() -> dict[int, str]:
     found = {}
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
+    for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
-            environment = Path(f"/proc/{entry}/environ").read_bytes()
-            if mark in environment.split(b"\0"):
-                found[int(entry)] = Path(f"/proc/{entry}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+            line = Path(f"/proc/{entry}/cmdline").read_bytes()
         except OSError:
             continue
-    found.pop(os.getpid(), None)
+        if line:
+            found[int(entry)] = line.replace(b"\0", b" ").decode(errors="replace").strip()
     return found
+
+
+def _has_mark(pid: int, mark: bytes) -> bool:
+    try:
+        return mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
 
 
 def end(cluster: str, *, grace_seconds: float) -> int:
@@ -270,9 +294,9 @@ def _signal(cluster: str, pids: Iterable[int], number: signal.Signals) -> None:
         except ProcessLookupError:
             continue
         try:
-            if mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+            if _has_mark(pid, mark):
                 signal.pidfd_send_signal(descriptor, number)
-        except (ProcessLookupError, FileNotFoundError):
+        except ProcessLookupError:
             continue
         finally:
             os.close(descriptor)

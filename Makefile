@@ -1,0 +1,23 @@
+# Everything here is also in CONTRIBUTING.md in words. `make up` and `make test` install what they need.
+
+.PHONY: up down test check bench venv test-venv
+
+up:
+	@tools/setup.sh up
+	@sampan up $(ARGS)
+
+down:
+	@sampan down $(ARGS)
+
+test:
+	@tools/setup.sh test
+	@tools/check.sh
+	@tools/test.sh
+
+check:
+	@tools/setup.sh dev
+	@tools/check.sh
+
+bench:
+	@tools/setup.sh dev
+	@.venv/bin/python -m bench $(ARGS)

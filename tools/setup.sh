@@ -1,0 +1,140 @@
+#!/bin/sh
+# Make this clone runnable: the system packages that are missing, .venv with the pinned dependencies, `sampan` on the PATH.
+#
+#     tools/setup.sh up     what a cluster needs
+#     tools/setup.sh test   that, and what the tests need
+#     tools/setup.sh dev    what the checks need, without system packages
+#
+# It says what it does and how long it took, does nothing twice, and stops with one sentence at the first thing it cannot do.
+set -eu
+
+purpose=${1:-up}
+cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+log=.venv-setup.log
+
+fail() {
+    echo "setup: $1" >&2
+    exit 1
+}
+
+say() {
+    echo "setup: $1"
+}
+
+# step "what it does" "what to do when it fails" command…
+step() {
+    what=$1 remedy=$2
+    shift 2
+    began=$(date +%s)
+    printf 'setup: %s … ' "$what"
+    if "$@" >"$log" 2>&1; then
+        echo "$(($(date +%s) - began)) s"
+    else
+        echo "failed"
+        tail -n 15 "$log" | sed 's/^/    /' >&2
+        fail "$what failed: $remedy (the whole output is in $log)"
+    fi
+}
+
+find_python() {
+    for candidate in python3 python3.13 python3.12 python3.11; do
+        if command -v "$candidate" >/dev/null 2>&1 &&
+            "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+}
+
+# A package is missing when the thing we use it for is: another package may well provide it.
+missing_packages() {
+    have() { command -v "$1" >/dev/null 2>&1; }
+    have ip || echo iproute2
+    have nft || echo nftables
+    have nsenter || echo util-linux
+    have containerd && have ctr || echo containerd
+    have runc || echo runc
+    have conntrack || echo conntrack
+    have iptables || echo iptables
+    [ -x /usr/lib/cni/bridge ] || [ -x /opt/cni/bin/bridge ] || echo containernetworking-plugins
+    dpkg-query -W -f '${Status}' busybox-static 2>/dev/null | grep -q 'ok installed' || echo busybox-static
+    [ -x /usr/bin/catatonit ] || echo catatonit
+    [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
+    have kubectl || echo kubernetes-client
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || echo "$venv_package"
+    if [ "$purpose" = test ]; then
+        have curl || echo curl
+    fi
+}
+
+install_packages() {
+    packages=$(missing_packages | tr '\n' ' ')
+    [ -n "$packages" ] || return 0
+    [ "$(id -u)" = 0 ] || fail "these packages are missing: ${packages}— run this as root, or apt-get install them"
+    command -v apt-get >/dev/null 2>&1 || fail "these are missing and there is no apt-get to install them with: $packages"
+    export DEBIAN_FRONTEND=noninteractive
+    step "updating the package lists" "check the sources in /etc/apt and the network" apt-get update -q
+    # Daemons that a package would start are not wanted: a cluster runs its own containerd.
+    # shellcheck disable=SC2086
+    step "installing $packages" "install them by hand and run this again" \
+        apt-get install -q -y --no-install-recommends $packages
+}
+
+# Nothing below here runs when the stamp says that it ran with this very input.
+make_venv() {
+    extras=$1
+    wanted=$({ cat pyproject.toml constraints.txt; "$python" -V; pwd; } | sha256sum | cut -d' ' -f1)
+    if [ "$(cat .venv/.sampan-dev 2>/dev/null)" = "$wanted" ]; then
+        return 0
+    fi
+    if [ -z "$extras" ] && [ "$(cat .venv/.sampan-run 2>/dev/null)" = "$wanted" ]; then
+        return 0
+    fi
+    if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        step "making .venv with $("$python" -V)" "remove .venv and run this again" "$python" -m venv --clear .venv
+    fi
+    step "installing the Python packages of constraints.txt" "check the network and pip's index settings" \
+        .venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e ".$extras"
+    echo "$wanted" >".venv/.sampan-$([ -n "$extras" ] && echo dev || echo run)"
+}
+
+link_command() {
+    target=$PWD/.venv/bin/sampan
+    if [ "$(readlink /usr/local/bin/sampan 2>/dev/null)" != "$target" ]; then
+        if [ -w /usr/local/bin ]; then
+            ln -sfn "$target" /usr/local/bin/sampan
+            say "linked $target into /usr/local/bin"
+        else
+            say "call it as $target: /usr/local/bin is not writable"
+        fi
+    fi
+}
+
+python=$(find_python)
+if [ -z "$python" ]; then
+    fail "Python 3.11 or newer is needed: apt-get install python3.11 python3.11-venv, or newer"
+fi
+version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+case $(command -v "$python") in
+    */python3) venv_package=python3-venv ;;
+    *) venv_package=python$version-venv ;;
+esac
+
+case $purpose in
+    up)
+        [ "$(id -u)" = 0 ] || fail "a cluster needs root for namespaces, mounts and cgroups: run sudo make up"
+        install_packages
+        make_venv ""
+        link_command
+        ;;
+    test)
+        install_packages
+        make_venv "[test,dev]"
+        ;;
+    dev)
+        make_venv "[test,dev]"
+        ;;
+    *) fail "unknown purpose $purpose: use up, test or dev" ;;
+esac
+rm -f "$log"
