@@ -30,9 +30,8 @@ def sqlite_commits(seconds: float, value_bytes: int) -> float:
         rows, start = 0, time.perf_counter()
         while time.perf_counter() - start < seconds:
             database.execute("BEGIN")
-            database.executemany(
-                "INSERT INTO row (key, value) VALUES (?, ?)", [(f"/k/{rows + i}", value) for i in range(BATCH)]
-            )
+            batch = [(f"/k/{rows + i}", value) for i in range(BATCH)]
+            database.executemany("INSERT INTO row (key, value) VALUES (?, ?)", batch)
             database.execute("COMMIT")
             rows += BATCH
         elapsed = time.perf_counter() - start
@@ -55,9 +54,8 @@ class _Bare(asyncio.Protocol):
 
 
 async def _serve(body_bytes: int, cert: str, key: str) -> None:
-    _Bare.answer = (
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % body_bytes + b"x" * body_bytes
-    )
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    _Bare.answer = head % body_bytes + b"x" * body_bytes
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
     server = await asyncio.get_running_loop().create_server(_Bare, "127.0.0.1", 0, ssl=context)

@@ -19,8 +19,7 @@ from sampan.client.config import ClientConfig
 from sampan.client.kubeconfig import dump
 from sampan.client.rest import Client
 from sampan.client.transport import Transport
-from sampan.pki.certificates import CA, CLIENT, SERVER
-from sampan.pki.tokens import new_signing_key
+from sampan.pki.certificates import CA, CLIENT, SERVER, new_key_pem
 
 T = TypeVar("T")
 
@@ -59,7 +58,7 @@ class Target:
         ca = CA.create("bench")
         cert, key = ca.issue("kube-apiserver", dns_names=("localhost",), ips=("127.0.0.1",), usages=(SERVER,))
         admin_cert, admin_key = ca.issue("kubernetes-admin", ("system:masters",), usages=(CLIENT,))
-        files = {"ca.crt": ca.cert_pem, "server.crt": cert, "server.key": key, "sa.key": new_signing_key()}
+        files = {"ca.crt": ca.cert_pem, "server.crt": cert, "server.key": key, "sa.key": new_key_pem()}
         for name, data in files.items():
             (self.path / name).write_bytes(data)
         self.config = ClientConfig(self.url, ca.cert_pem, cert_pem=admin_cert, key_pem=admin_key)
