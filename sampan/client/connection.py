@@ -136,7 +136,7 @@ class ClientConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         if self._duplex is not None:
             self._duplex.feed_eof()
-            return True
+            return self._transport.can_write_eof()
         if self._head_done and self._until_close:
             self._finish()
         return False

@@ -107,7 +107,10 @@ class Sink(Protocol):
 
 @dataclass(slots=True)
 class Stream:
-    """A chunked answer of unknown length. `produce` writes until it returns; it is cancelled when the peer goes away."""
+    """A chunked answer of unknown length. `produce` writes until it returns; it is cancelled when the peer goes away.
+
+    It is run in any case, if only to be cancelled at its first wait, so what the handler opened for it is closed in it.
+    """
 
     produce: Callable[[Sink], Awaitable[None]]
     status: int = 200

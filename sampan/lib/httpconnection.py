@@ -10,13 +10,13 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from sampan.lib.duplex import Gate, TransportDuplex
 from sampan.lib.http import Answer, Peer, Request, Response, Stream, Upgrade
-from sampan.lib.httpmessage import NAMES, header_lines, header_name, read_request, status_body
+from sampan.lib.httpmessage import NAMES, Limits, Waiting, header_lines, header_name, read_request, status_body
 from sampan.lib.httpsink import ChunkedSink
 from sampan.lib.log import get_logger
 
@@ -31,18 +31,6 @@ JOIN_BYTES = 128 * 1024
 MAX_QUEUED = 32
 """Pipelined requests held before reading stops."""
 EARLY_BYTES = 64 * 1024
-
-
-class Limits(NamedTuple):
-    body_bytes: int
-    header_bytes: int
-
-
-class Waiting(NamedTuple):
-    """A request that waits for the answers before it."""
-
-    request: Request
-    keep_alive: bool
 
 
 class Connection(asyncio.Protocol):
@@ -119,11 +107,12 @@ class Connection(asyncio.Protocol):
                 self._refuse(431, "431 Request Header Fields Too Large")
 
     def eof_received(self) -> bool:
+        """True keeps our half open: a client may half-close after its last request and still read the answer. Not with TLS."""
         if self._duplex is not None:
             self._duplex.feed_eof()
-            return True
-        # A client may half-close after its last request; it still reads the answer.
-        return self._busy and self._stream_task is None and not self._transport.is_closing()
+        elif not self._busy or self._stream_task is not None:
+            return False
+        return self._transport.can_write_eof() and not self._transport.is_closing()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._gate.lose()
@@ -268,7 +257,7 @@ class Connection(asyncio.Protocol):
                 answer = await answer
         except Exception:
             answer = _failed(request)
-        if self._discarding or self._transport.is_closing():
+        if self._transport.is_closing() and isinstance(answer, Response):
             return
         try:
             if isinstance(answer, Response):
@@ -295,11 +284,14 @@ class Connection(asyncio.Protocol):
         chunked = not self._is_old
         head = self._server.head(stream.status, stream.content_type).rpartition(b"\r\n")[0] + b"\r\n"
         head += header_lines(stream.headers) + (b"Transfer-Encoding: chunked\r\n" if chunked else b"")
-        self._transport.write(head + (b"\r\n" if keep_alive else b"Connection: close\r\n\r\n"))
+        if not self._transport.is_closing():
+            self._transport.write(head + (b"\r\n" if keep_alive else b"Connection: close\r\n\r\n"))
         if request.method == "HEAD":
             return keep_alive
         sink = self._sink = ChunkedSink(self._transport, self._gate, chunked)
-        self._stream_task = asyncio.current_task()
+        task = self._stream_task = asyncio.current_task()
+        if self._transport.is_closing() and task is not None:
+            task.cancel()  # it is run up to its first wait all the same, so that it lets go of what it holds
         try:
             await stream.produce(sink)
         except asyncio.CancelledError:
@@ -312,11 +304,13 @@ class Connection(asyncio.Protocol):
         return keep_alive
 
     async def _upgrade(self, upgrade: Upgrade) -> None:
-        self._transport.write(b"HTTP/1.1 101 Switching Protocols\r\n" + header_lines(upgrade.headers) + b"\r\n")
         duplex = self._duplex = TransportDuplex(self._transport, self._gate)
-        early, self._early = self._early, b""
-        if early:
-            duplex.feed(early)
+        duplex.write(b"HTTP/1.1 101 Switching Protocols\r\n" + header_lines(upgrade.headers) + b"\r\n")
+        if self._transport.is_closing():
+            duplex.feed_eof()  # the peer has gone already; what `run` holds for it must be let go
+        elif self._early:
+            duplex.feed(self._early)
+            self._early = b""
             self._transport.resume_reading()
         await upgrade.run(duplex)
         duplex.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from sampan.lib.http import Peer, Request
@@ -19,6 +20,18 @@ REASONS = {
     431: "Request Header Fields Too Large", 500: "Internal Server Error", 501: "Not Implemented", 502: "Bad Gateway",
     503: "Service Unavailable", 504: "Gateway Timeout",
 }  # fmt: skip
+
+
+class Limits(NamedTuple):
+    body_bytes: int
+    header_bytes: int
+
+
+class Waiting(NamedTuple):
+    """A request that waits for the answers before it."""
+
+    request: Request
+    keep_alive: bool
 
 
 NAMES: dict[bytes, str] = {}

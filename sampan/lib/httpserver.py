@@ -18,8 +18,8 @@ from email.utils import formatdate
 from sampan.lib.clock import Clock, RealClock
 from sampan.lib.duplex import probe_peer
 from sampan.lib.http import Handler
-from sampan.lib.httpconnection import Connection, Limits
-from sampan.lib.httpmessage import REASONS
+from sampan.lib.httpconnection import Connection
+from sampan.lib.httpmessage import REASONS, Limits
 from sampan.lib.log import get_logger
 from sampan.lib.tasks import Tasks
 

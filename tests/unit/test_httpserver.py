@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -424,5 +426,34 @@ def test_a_line_break_cannot_be_smuggled_into_an_answer() -> None:
             talk = await connect()
             talk.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             assert b"Set-Cookie" not in await talk.ended()
+
+    run(work())
+
+
+def test_a_stream_whose_client_left_before_it_began_still_lets_go_of_what_it_holds() -> None:
+    async def work() -> None:
+        released, left = asyncio.Event(), asyncio.Event()
+
+        async def produce(sink: Sink) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                released.set()
+
+        async def handler(request: Request) -> Answer:
+            await left.wait()
+            return Stream(produce)
+
+        async with serving(handler) as (server, connect):
+            talk = await connect()
+            talk.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            await talk.writer.drain()
+            await until(lambda: any(connection.is_answering for connection in server.connections))
+            linger_not = struct.pack("ii", 1, 0)
+            talk.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_not)
+            talk.writer.transport.abort()
+            await until(lambda: not server.connections)
+            left.set()
+            await released.wait()
 
     run(work())
