@@ -1,0 +1,90 @@
+"""Admission: the plugins every write passes, in upstream's order: first all that may change the object, then all that judge.
+
+A plugin is one file with one class. It says what concerns it, and has `mutate`, `validate` or both; it raises StatusError
+(most often 403) to refuse. Plugins read the caches and never wait.
+https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sampan.api.errors import StatusError, forbidden
+from sampan.api.resource import Resource, Tree
+from sampan.apiserver.user import User
+
+CREATE = "CREATE"
+UPDATE = "UPDATE"
+DELETE = "DELETE"
+CONNECT = "CONNECT"
+
+
+@dataclass(slots=True)
+class Attributes:
+    """One write, as plugins see it. `object` is None for a delete, `old` for a create."""
+
+    operation: str
+    resource: Resource
+    namespace: str
+    name: str
+    user: User
+    object: Tree | None
+    old: Tree | None = None
+    subresource: str = ""
+    dry_run: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+    def refused(self, why: str) -> StatusError:
+        return forbidden(self.resource.plural, self.resource.group, self.name, why)
+
+
+class Plugin(Protocol):
+    name: str
+
+    def concerns(self, resource: Resource, subresource: str, operation: str) -> bool:
+        """Asked once for each combination; the answer is kept."""
+        ...
+
+    def mutate(self, attributes: Attributes) -> None: ...
+
+    def validate(self, attributes: Attributes) -> None: ...
+
+
+class Judge:
+    """A base for plugins that do only one of the two."""
+
+    def mutate(self, attributes: Attributes) -> None:
+        return None
+
+    def validate(self, attributes: Attributes) -> None:
+        return None
+
+
+class Admission:
+    """The plugins in order; none until `use`, for plugins read the caches of registries that are made with their admission."""
+
+    def __init__(self) -> None:
+        self._plugins: Sequence[Plugin] = ()
+        self._concerned: dict[tuple[str, str, str, str], tuple[Plugin, ...]] = {}
+
+    def use(self, plugins: Sequence[Plugin]) -> None:
+        self._plugins = plugins
+        self._concerned.clear()
+
+    def plugins_for(self, resource: Resource, subresource: str, operation: str) -> tuple[Plugin, ...]:
+        key = (resource.group, resource.plural, subresource, operation)
+        found = self._concerned.get(key)
+        if found is None:
+            found = tuple(p for p in self._plugins if p.concerns(resource, subresource, operation))
+            self._concerned[key] = found
+        return found
+
+    def mutate(self, attributes: Attributes) -> None:
+        for plugin in self.plugins_for(attributes.resource, attributes.subresource, attributes.operation):
+            plugin.mutate(attributes)
+
+    def validate(self, attributes: Attributes) -> None:
+        for plugin in self.plugins_for(attributes.resource, attributes.subresource, attributes.operation):
+            plugin.validate(attributes)

@@ -1,0 +1,35 @@
+"""What an API server is told at start; every field has the default that upstream or `sampan up` uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class APIServerConfig:
+    """PEM fields hold the text itself, not a path; the command line reads the files."""
+
+    bind: Sequence[tuple[str, int]] = (("127.0.0.1", 0),)
+    """Addresses to listen on; port 0 takes a free one. The first is the one `APIServer.url` names."""
+    tls_cert_pem: bytes = b""
+    tls_key_pem: bytes = field(default=b"", repr=False)
+    client_ca_pem: bytes = b""
+    """CA that client certificates must be signed by."""
+    service_account_key_pem: bytes = field(default=b"", repr=False)
+    """Private key that signs service-account tokens; its public half verifies them."""
+    issuer: str = "https://kubernetes.default.svc.cluster.local"
+    service_cidr: str = "10.96.0.0/12"
+    node_port_range: tuple[int, int] = (30000, 32767)
+    """First and last port, both included."""
+    advertise_address: str = ""
+    """Address that the `kubernetes` Service leads to; empty: the first bound one."""
+    kubelet_client_cert_pem: bytes = b""
+    kubelet_client_key_pem: bytes = field(default=b"", repr=False)
+    kubelet_ca_pem: bytes = b""
+    """CA of the kubelets' serving certificates; empty: `client_ca_pem`."""
+    event_ttl_seconds: int = 3600
+    request_timeout_seconds: float = 60.0
+    max_body_bytes: int = 3 * 1024 * 1024
+    min_watch_seconds: int = 1800
+    """A watch without timeoutSeconds ends after a random time between this and twice this."""

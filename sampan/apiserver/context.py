@@ -1,0 +1,37 @@
+"""What the parts of one API server share: its configuration, its kinds and their registries.
+
+Handlers of subresources and of virtual resources are made from it, once, at start: `make(context) -> Handler`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sampan.api.scheme import Scheme
+from sampan.apiserver.config import APIServerConfig
+from sampan.apiserver.endpoint import Endpoint
+from sampan.apiserver.registry.feed import Feed
+from sampan.apiserver.registry.generic import Registry
+from sampan.apiserver.registry.registries import Registries
+from sampan.apiserver.requestinfo import RequestInfo
+from sampan.apiserver.user import User
+from sampan.lib.clock import Clock
+from sampan.store.base import Store
+
+
+@dataclass(slots=True)
+class Context:
+    config: APIServerConfig
+    clock: Clock
+    store: Store
+    scheme: Scheme
+    feed: Feed
+    registries: Registries
+    endpoints: dict[tuple[str, str, str], Endpoint]
+    """By group, version and plural."""
+    authorize: Callable[[User, RequestInfo], tuple[bool, str]]
+
+    def registry(self, group: str, plural: str) -> Registry:
+        """Raises KeyError for what is not stored here."""
+        return self.registries.get(group, plural)

@@ -1,0 +1,236 @@
+"""The verbs of one served resource over HTTP: options in, registry in the middle, bytes in the client's form out.
+
+Reads answer at once, without a task, whenever the caches already stand where consistency wants them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Sequence
+
+from sampan.api.errors import StatusError, method_not_supported
+from sampan.api.resource import Resource, Tree
+from sampan.apiserver.answers import dress, json_answer
+from sampan.apiserver.config import APIServerConfig
+from sampan.apiserver.negotiation import Form, negotiate
+from sampan.apiserver.registry.bodies import decode_any, decode_object
+from sampan.apiserver.registry.deletion import delete, delete_collection
+from sampan.apiserver.registry.generic import Caller, Change, Part, Registry
+from sampan.apiserver.registry.listing import Listed
+from sampan.apiserver.registry.metadata import check_names
+from sampan.apiserver.registry.objects import CachedObject
+from sampan.apiserver.registry.options import (
+    ListOptions,
+    WriteOptions,
+    delete_options,
+    list_options,
+    revision_of,
+    write_options,
+)
+from sampan.apiserver.registry.patching import patch_change
+from sampan.apiserver.registry.selection import Selection, select
+from sampan.apiserver.registry.table import TableView
+from sampan.apiserver.registry.views import ConvertedView, MetadataView, StoredView, View, frame, list_metadata
+from sampan.apiserver.registry.watching import Watcher, WatchHub
+from sampan.apiserver.requestinfo import RequestInfo
+from sampan.lib.http import Answer, Request, Response, Sink, Stream
+
+Reply = Answer | Awaitable[Answer]
+
+# Kinds whose DELETE answers with the object rather than a Status, as upstream's ReturnDeletedObject says.
+_RETURNS_DELETED = frozenset(
+    ("pods", "services", "serviceaccounts", "persistentvolumes", "persistentvolumeclaims", "resourcequotas", "podtemplates")
+)
+
+
+class Endpoint:
+    """`resource` is what is served; `registry.resource` what is stored, another version of it perhaps."""
+
+    def __init__(self, resource: Resource, registry: Registry, hub: WatchHub, config: APIServerConfig) -> None:
+        self.resource = resource
+        self.registry = registry
+        self.hub = hub
+        self._config = config
+        self._feed = registry.feed
+        self._key_prefix = registry.cache.prefix
+        stored: View = StoredView(resource)
+        if resource is not registry.resource and resource.from_stored is not None:
+            stored = ConvertedView(resource, resource.from_stored)
+        self.view = stored
+        self._tables: dict[tuple[str, str], View] = {}
+        self._metadata_views = {version: MetadataView(version, stored.object) for version in ("v1", "v1beta1")}
+
+    def view_for(self, form: Form, request: Request) -> View:
+        if not form.shown_as:
+            return self.view
+        if form.shown_as != "Table":
+            return self._metadata_views[form.version]
+        include = request.parameters().get("includeObject", "Metadata") if request.query else "Metadata"
+        view = self._tables.get((form.version, include))
+        if view is None:
+            view = TableView(self.resource, form.version, include, self.view.object, self._feed.clock)
+            self._tables[form.version, include] = view
+        return view
+
+    # Reads.
+
+    def get(self, request: Request, info: RequestInfo) -> Reply:
+        if not request.query and self._feed.local:
+            return self._show(request, self.registry.get(info.namespace, info.name))
+        wanted = revision_of(request.parameters().get("resourceVersion", "")) if request.query else 0
+        if wanted <= self._feed.revision and self._feed.local:
+            return self._show(request, self.registry.get(info.namespace, info.name))
+        return self._get_later(request, info, wanted)
+
+    async def _get_later(self, request: Request, info: RequestInfo, wanted: int) -> Answer:
+        await self._reach(wanted)
+        return self._show(request, self.registry.get(info.namespace, info.name))
+
+    async def _reach(self, wanted: int) -> None:
+        if wanted:
+            await self._feed.reach_requested(wanted)
+        else:
+            await self._feed.reach_now()
+
+    def _show(self, request: Request, obj: CachedObject, status: int = 200, warnings: Sequence[str] = ()) -> Response:
+        form = negotiate(request.headers.get("accept", ""))
+        return dress(request, self.view_for(form, request).object(obj), form, status, warnings)
+
+    def list(self, request: Request, info: RequestInfo) -> Reply:
+        options = list_options(request.parameters())
+        selection = self.select(info, options)
+        wanted = 0 if options.continue_ else revision_of(options.resource_version)
+        if self._feed.local and wanted <= self._feed.revision and not (options.continue_ or options.match or options.limit):
+            return self._show_list(request, self.registry.lister.now(selection))
+        return self._list_later(request, selection, options, wanted)
+
+    async def _list_later(self, request: Request, selection: Selection, options: ListOptions, wanted: int) -> Answer:
+        if wanted > self._feed.revision:
+            await self._feed.reach_requested(wanted)
+        elif not self._feed.local and not wanted:
+            await self._feed.reach_now()
+        return self._show_list(request, await self.registry.lister.page(selection, options))
+
+    def _show_list(self, request: Request, listed: Listed) -> Response:
+        form = negotiate(request.headers.get("accept", ""))
+        metadata = list_metadata(listed.revision, listed.continue_, listed.remaining)
+        return dress(request, self.view_for(form, request).list(listed.objects, metadata), form)
+
+    def space(self, info: RequestInfo) -> str:
+        """The namespace objects are in; what stands there in a URL of a Namespace is its own name."""
+        return info.namespace if self.resource.namespaced else ""
+
+    def select(self, info: RequestInfo, options: ListOptions) -> Selection:
+        name = info.name if len(info.parts) > 1 else ""
+        return select(self.registry.cache.shape, self.space(info), name, options.labels, options.fields)
+
+    # Watches.
+
+    def watch(self, request: Request, info: RequestInfo) -> Reply:
+        options = list_options(request.parameters(), watching=True)
+        selection = self.select(info, options)
+        view = self.view_for(negotiate(request.headers.get("accept", "")), request)
+        revision = revision_of(options.resource_version)
+        if self._feed.local and (options.initial_events is None or revision <= self._feed.revision):
+            return self._watch(view, selection, options, revision)
+        return self._watch_later(view, selection, options, revision)
+
+    async def _watch_later(self, view: View, selection: Selection, options: ListOptions, revision: int) -> Answer:
+        await self._reach(revision if options.initial_events else 0)
+        return self._watch(view, selection, options, revision)
+
+    def _watch(self, view: View, selection: Selection, options: ListOptions, revision: int) -> Stream:
+        seconds = options.timeout_seconds or self._config.min_watch_seconds * (1 + random.random())
+        deadline = self._feed.clock.monotonic() + seconds
+        starts_with_state = revision == 0 if options.initial_events is None else options.initial_events
+        if options.initial_events is False and revision == 0:
+            revision = self._feed.revision
+
+        async def produce(sink: Sink) -> None:
+            channel = self.hub.channel(view, selection)
+            after, frames, last = revision, [], b""
+            if starts_with_state:
+                listed = self.registry.lister.now(selection)
+                after = listed.revision
+                frames = [frame("ADDED", view.object(obj)) for obj in listed.objects]
+                if options.initial_events and options.bookmarks:
+                    last = frame("BOOKMARK", view.bookmark(after, initial_end=True))
+            watcher = Watcher(self.hub, channel, after, deadline=deadline, bookmarks=options.bookmarks)
+            await watcher.run(sink, frames, last)
+
+        return Stream(produce, headers=(("Cache-Control", "no-cache, private"),))
+
+    # Writes.
+
+    async def create(self, request: Request, info: RequestInfo) -> Answer:
+        options = write_options(request.parameters(), "CreateOptions")
+        by = self.caller(request, options)
+        tree = self._decode(request, options, by)
+        obj = await self.registry.create(tree, self.space(info), by)
+        return self._show(request, obj, 201, by.warnings)
+
+    def _decode(self, request: Request, options: WriteOptions, by: Caller) -> Tree:
+        content_type = request.headers.get("content-type", "")
+        tree = decode_object(request.body, content_type, self.resource, options.field_validation, by.warnings)
+        return self.resource.to_stored(tree) if self.resource.to_stored else tree
+
+    def caller(self, request: Request, options: WriteOptions) -> Caller:
+        return Caller(request.user, options.dry_run)
+
+    async def update(self, request: Request, info: RequestInfo, part: Part | None = None) -> Answer:
+        options = write_options(request.parameters(), "UpdateOptions")
+        by = self.caller(request, options)
+        tree = self._decode(request, options, by)
+        check_names(tree["metadata"], self.space(info), info.name)
+        creates = part is None and self.resource.strategy.allow_create_on_update
+        if creates and self.registry.cache.get(info.namespace, info.name) is None:
+            return self._show(request, await self.registry.create(tree, self.space(info), by), 201, by.warnings)
+        obj = await self.registry.update(info.namespace, info.name, self._replace(request, tree, options), by, part=part)
+        return self._show(request, obj, 200, by.warnings)
+
+    def _replace(self, request: Request, tree: Tree, options: WriteOptions) -> Change:
+        """The body's tree; decoded anew for another attempt, for an attempt uses it up."""
+        attempts = iter([tree])
+
+        def change(old: Tree) -> Tree:
+            found = next(attempts, None)
+            return found if found is not None else self._decode(request, options, Caller())
+
+        return change
+
+    async def patch(self, request: Request, info: RequestInfo, part: Part | None = None) -> Answer:
+        options = write_options(request.parameters(), "PatchOptions")
+        by = self.caller(request, options)
+        change = patch_change(request, self.resource, options, by.warnings)
+        obj = await self.registry.update(info.namespace, info.name, change, by, part=part)
+        return self._show(request, obj, 200, by.warnings)
+
+    async def delete(self, request: Request, info: RequestInfo) -> Answer:
+        options = delete_options(decode_any(request.body, request.headers.get("content-type", "")), request.parameters())
+        by = Caller(request.user, options.dry_run)
+        found = await delete(self.registry, info.namespace, info.name, options, by)
+        if found.gone and self.resource.plural not in _RETURNS_DELETED:
+            return json_answer(_success(self.resource, found.object))
+        return self._show(request, found.object, 200, by.warnings)
+
+    async def deletecollection(self, request: Request, info: RequestInfo) -> Answer:
+        query = request.parameters()
+        options = delete_options(decode_any(request.body, request.headers.get("content-type", "")), query)
+        by = Caller(request.user, options.dry_run)
+        selection = self.select(info, list_options(query))
+        deleted = await delete_collection(self.registry, selection, options, by)
+        return self._show_list(request, Listed(deleted, self._feed.revision))
+
+    def unsupported(self, verb: str) -> StatusError:
+        return method_not_supported(self.resource.plural, self.resource.group, verb)
+
+
+def _success(resource: Resource, obj: CachedObject) -> Tree:
+    details = {"name": obj.name, "group": resource.group, "kind": resource.plural, "uid": obj.tree()["metadata"].get("uid", "")}
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+        "details": {key: value for key, value in details.items() if value},
+    }

@@ -1,0 +1,45 @@
+"""Who may: the authorizer's word on every request, and the 403 that tells what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from sampan.api.errors import FORBIDDEN, StatusError, forbidden
+from sampan.apiserver.requestinfo import RequestInfo
+from sampan.apiserver.user import User
+from sampan.lib.http import Answer, Filter, Handler, Request
+
+Authorize = Callable[[User, RequestInfo], tuple[bool, str]]
+
+
+def authorization(authorize: Authorize) -> Filter:
+    def install(inner: Handler) -> Handler:
+        def handle(request: Request) -> Answer | Awaitable[Answer]:
+            allowed, reason = authorize(request.user, request.attributes)
+            if not allowed:
+                raise refusal(request.user, request.attributes, reason)
+            return inner(request)
+
+        return handle
+
+    return install
+
+
+def refusal(user: User, info: RequestInfo, reason: str) -> StatusError:
+    """Worded as responsewriters.Forbidden does."""
+    why = describe(user, info)
+    if reason:
+        why += f": {reason}"
+    if not info.is_resource:
+        return StatusError(403, FORBIDDEN, f"forbidden: {why}", details={})
+    return forbidden(info.resource, info.group, info.name, why)
+
+
+def describe(user: User, info: RequestInfo) -> str:
+    who = f'User "{user.name}"'
+    if not info.is_resource:
+        return f'{who} cannot {info.verb} path "{info.path}"'
+    resource = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
+    if info.namespace:
+        return f'{who} cannot {info.verb} resource "{resource}" in API group "{info.group}" in the namespace "{info.namespace}"'
+    return f'{who} cannot {info.verb} resource "{resource}" in API group "{info.group}" at the cluster scope'

@@ -1,0 +1,39 @@
+"""The outermost filter: every failure becomes a `metav1.Status`, also the ones nobody thought of."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from sampan.api.errors import StatusError, internal_error
+from sampan.apiserver.answers import failure
+from sampan.lib.http import Answer, Handler, Request, Response, Stream, Upgrade
+from sampan.lib.log import get_logger
+
+log = get_logger("apiserver")
+
+ANSWERS = (Response, Stream, Upgrade)
+
+
+def boundary(inner: Handler) -> Handler:
+    def handle(request: Request) -> Answer | Awaitable[Answer]:
+        try:
+            answer = inner(request)
+        except Exception as error:  # one of the two boundaries of a request: answered at once
+            return refuse(request, error)
+        return answer if isinstance(answer, ANSWERS) else _guard(request, answer)
+
+    return handle
+
+
+async def _guard(request: Request, answer: Awaitable[Answer]) -> Answer:
+    try:
+        return await answer
+    except Exception as error:  # the other: answered later
+        return refuse(request, error)
+
+
+def refuse(request: Request, error: Exception) -> Response:
+    if isinstance(error, StatusError):
+        return failure(error)
+    log.exception("request failed", method=request.method, path=request.path, exc_info=error)
+    return failure(internal_error(f"{type(error).__name__}: {error}"))

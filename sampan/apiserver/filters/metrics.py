@@ -1,0 +1,116 @@
+"""Counts and times requests under upstream's metric names."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from time import perf_counter
+from typing import Any
+
+from sampan.api.errors import StatusError
+from sampan.apiserver.filters.boundary import ANSWERS, refuse
+from sampan.apiserver.requestinfo import RequestInfo
+from sampan.lib.http import Answer, Handler, Request, Response, Stream
+from sampan.lib.metrics import Counter, Gauge, Histogram
+
+_LABELS = ("verb", "group", "version", "resource", "subresource", "scope")
+_BUCKETS = (
+    0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
+)  # fmt: skip
+_MUTATING = frozenset(("create", "update", "patch", "delete", "deletecollection"))
+
+REQUESTS = Counter(
+    "apiserver_request_total",
+    "Requests by verb, group, version, resource, scope and HTTP response code.",
+    (*_LABELS, "dry_run", "code"),
+)
+DURATION = Histogram(
+    "apiserver_request_duration_seconds", "Response latency in seconds.", (*_LABELS, "dry_run"), buckets=_BUCKETS
+)
+RUNNING = Gauge("apiserver_current_inflight_requests", "Requests that are being answered.", ("request_kind",))
+WATCHES = Gauge("apiserver_longrunning_requests", "Watches and other long answers.", _LABELS)
+
+_Key = tuple[str, str, str, str, str, str]
+
+
+class _Children:
+    """Metrics of one kind of request, looked up once: labels() costs more than the rest of a GET's accounting."""
+
+    def __init__(self, key: _Key) -> None:
+        self._key = key
+        self._codes: dict[int, Any] = {}
+        self.observe = DURATION.labels(*key, "").observe
+        self.running = RUNNING.labels("mutating" if key[0].lower() in _MUTATING else "readOnly")
+
+    def done(self, code: int, started: float) -> None:
+        count = self._codes.get(code)
+        if count is None:
+            count = self._codes[code] = REQUESTS.labels(*self._key, "", str(code)).inc
+        count()
+        self.observe(perf_counter() - started)
+
+
+_VERBS = {"get": "GET", "list": "LIST", "watch": "WATCH", "create": "POST", "update": "PUT", "patch": "PATCH",
+          "delete": "DELETE", "deletecollection": "DELETECOLLECTION"}  # fmt: skip
+
+
+def _key(info: RequestInfo) -> _Key:
+    if not info.is_resource:
+        return (info.verb.upper(), "", "", "", "", "")
+    scope = "resource" if len(info.parts) > 1 else "namespace" if info.namespace else "cluster"
+    verb = _VERBS.get(info.verb, "other")
+    return (verb, info.group, info.version, info.resource, info.subresource, scope)
+
+
+def measure(inner: Handler) -> Handler:
+    children: dict[_Key, _Children] = {}
+
+    def handle(request: Request) -> Answer | Awaitable[Answer]:
+        started = perf_counter()
+        key = _key(request.attributes)
+        found = children.get(key)
+        if found is None:
+            found = children[key] = _Children(key)
+        try:
+            answer = inner(request)
+        except Exception as error:
+            found.done(error.code if isinstance(error, StatusError) else 500, started)
+            raise
+        if type(answer) is Response:
+            found.done(answer.status, started)
+            return answer
+        if isinstance(answer, Stream):
+            return _long(answer, key, found, started)
+        return answer if isinstance(answer, ANSWERS) else _later(request, answer, key, found, started)
+
+    return handle
+
+
+async def _later(request: Request, answer: Awaitable[Answer], key: _Key, found: _Children, started: float) -> Answer:
+    found.running.inc()
+    try:
+        result = await answer
+    except Exception as error:
+        result = refuse(request, error)
+    finally:
+        found.running.dec()
+    if isinstance(result, Response):
+        found.done(result.status, started)
+    elif isinstance(result, Stream):
+        return _long(result, key, found, started)
+    return result
+
+
+def _long(stream: Stream, key: _Key, found: _Children, started: float) -> Stream:
+    produce = stream.produce
+    gauge = WATCHES.labels(*key)
+
+    async def counted(sink: Any) -> None:
+        gauge.inc()
+        try:
+            await produce(sink)
+        finally:
+            gauge.dec()
+            found.done(stream.status, started)
+
+    stream.produce = counted
+    return stream

@@ -1,0 +1,91 @@
+"""Request bodies: media types, decoding against the resource's schema, and what field validation makes of surprises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import yaml
+
+from sampan.api.errors import StatusError, bad_request, unsupported_media_type
+from sampan.api.resource import Resource, Tree
+from sampan.api.schema import Schema, schema_of
+
+JSON_TYPES = frozenset(("", "*/*", "application/json"))
+YAML_TYPE = "application/yaml"
+ACCEPTED = ("application/json", YAML_TYPE)
+
+
+def media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+def is_yaml(content_type: str) -> bool:
+    """Whether a body is YAML rather than JSON. Raises StatusError 415 for anything else."""
+    if content_type == "application/json":
+        return False
+    kind = media_type(content_type)
+    if kind in JSON_TYPES:
+        return False
+    if kind == YAML_TYPE:
+        return True
+    raise unsupported_media_type(ACCEPTED)
+
+
+def report(strict: list[str], validation: str, warnings: list[str]) -> None:
+    """Unknown and repeated fields: an error, warnings or nothing, as the request's fieldValidation says."""
+    if not strict or validation == "Ignore":
+        return
+    if validation == "Strict":
+        raise strict_error(strict)
+    warnings.extend(strict)
+
+
+def strict_error(strict: list[str]) -> StatusError:
+    return bad_request("strict decoding error: " + ", ".join(strict))
+
+
+def decode_object(body: bytes, content_type: str, resource: Resource, validation: str, warnings: list[str]) -> Tree:
+    """An object of the resource from a body that need not name its kind. Raises StatusError 400, 415."""
+    schema = schema_of(resource.definition)
+    as_yaml = is_yaml(content_type)
+    tree, strict = schema.admit(body, yaml=as_yaml, kind=resource.kind, version=resource.group_version)
+    check_kind(tree, resource)
+    if strict:
+        report(strict, validation, warnings)
+    if not isinstance(tree.get("metadata"), dict):
+        tree["metadata"] = {}
+    return tree
+
+
+def check_kind(tree: Tree, resource: Resource) -> None:
+    version, kind = tree.get("apiVersion") or resource.group_version, tree.get("kind") or resource.kind
+    if kind != resource.kind:
+        raise bad_request(
+            f'{kind} in version "{version.rpartition("/")[2]}" cannot be handled as a {resource.kind}: '
+            f"converting ({version}.{kind}) to ({resource.group_version}.{resource.kind}): unknown conversion"
+        )
+    if version != resource.group_version:
+        raise bad_request(
+            f"the API version in the data ({version}) does not match the expected API version ({resource.group_version})"
+        )
+
+
+def admit_changed(tree: Tree, schema: Schema, validation: str, warnings: list[str]) -> Tree:
+    """What a patch made, checked again as if it had come as a body. Raises TypeProblem."""
+    admitted, strict = schema.admit_tree(tree)
+    if strict:
+        report(strict, validation, warnings)
+    return admitted
+
+
+def decode_any(body: bytes, content_type: str) -> Any:
+    """A small body of another kind than the resource's (DeleteOptions, Scale, Binding): JSON or YAML, None if empty."""
+    if not body:
+        return None
+    try:
+        if is_yaml(content_type):
+            return yaml.safe_load(body)
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, yaml.YAMLError) as error:
+        raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None

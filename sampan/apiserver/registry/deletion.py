@@ -1,0 +1,160 @@
+"""Deletes: at once, after a grace period, or once finalizers are gone.
+
+After upstream's rest.BeforeDelete and registry.Store.Delete. An object with something left to wait for is only marked
+(deletionTimestamp, deletionGracePeriodSeconds, the finalizers that a propagation policy asks for); the update that takes the
+last finalizer away, or a second delete without grace, removes it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sampan.api.errors import StatusError, conflict
+from sampan.api.resource import Resource, Tree
+from sampan.apiserver.admission.chain import DELETE, Attributes
+from sampan.apiserver.registry.generic import Caller, Registry
+from sampan.apiserver.registry.metadata import timestamp
+from sampan.apiserver.registry.objects import CachedObject
+from sampan.apiserver.registry.options import DeleteOptions
+from sampan.apiserver.registry.selection import Selection
+from sampan.store.base import Conflict
+
+ORPHAN = "orphan"
+FOREGROUND = "foregroundDeletion"
+
+_TRIES = 10
+
+
+class Deleted(NamedTuple):
+    object: CachedObject
+    gone: bool
+    """False: it is only marked."""
+
+
+async def delete(registry: Registry, namespace: str, name: str, options: DeleteOptions, by: Caller) -> Deleted:
+    """Raises StatusError 404, 409 for preconditions that do not hold, and what admission refuses."""
+    resource = registry.resource
+    key = registry.cache.key(namespace, name)
+    async with registry.locks.hold(key):
+        current = registry.cache.objects.get(key)
+        for _ in range(_TRIES):
+            if current is None:
+                raise registry.not_found(name)
+            old = current.tree()
+            _check_preconditions(resource, old, options)
+            attributes = Attributes(DELETE, resource, namespace, name, by.user, None, old, "", options.dry_run, by.warnings)
+            registry.admission.validate(attributes)
+            try:
+                return await _delete(registry, current, options)
+            except Conflict as error:
+                entry = error.current
+                current = registry.cache.shape.load(key, entry.revision, entry.value) if entry else None
+        raise registry.modified(name)
+
+
+async def delete_collection(registry: Registry, selection: Selection, options: DeleteOptions, by: Caller) -> list[CachedObject]:
+    """Deletes each selected object by itself; one that vanishes meanwhile is no error."""
+    deleted: list[CachedObject] = []
+    for obj in registry.lister.now(selection).objects:
+        try:
+            deleted.append((await delete(registry, obj.namespace, obj.name, options, by)).object)
+        except StatusError as error:
+            if error.code != 404:
+                raise
+    return deleted
+
+
+def _check_preconditions(resource: Resource, old: Tree, options: DeleteOptions) -> None:
+    meta = old["metadata"]
+    why = ""
+    if options.uid is not None and options.uid != meta.get("uid"):
+        why = f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: {meta.get('uid', '')}"
+    elif options.resource_version is not None and options.resource_version != meta["resourceVersion"]:
+        why = (
+            f"Precondition failed: ResourceVersion in precondition: {options.resource_version}, "
+            f"ResourceVersion in object meta: {meta['resourceVersion']}"
+        )
+    if why:
+        raise conflict(resource.plural, resource.group, meta["name"], why)
+
+
+async def _delete(registry: Registry, current: CachedObject, options: DeleteOptions) -> Deleted:
+    new = current.tree()
+    now = registry.feed.clock.now()
+    period = _begin_grace(registry, new, options, now)
+    if period is None:
+        return Deleted(current, False)
+    finalizers = _finalizers(registry.resource, new["metadata"], options)
+    _set_finalizers(new, finalizers)
+    waits = bool(finalizers) or registry.hooks.holds(new)
+    if period == 0 and not waits:
+        return Deleted(await registry.remove(current, new, options.dry_run), True)
+    if period == 0:
+        _mark_deleted(new, now)
+        registry.hooks.mark_deleted(new)
+    if new == current.tree():
+        return Deleted(current, False)
+    return Deleted(await registry.write(current, new, options.dry_run), False)
+
+
+def _finalizers(resource: Resource, meta: Tree, options: DeleteOptions) -> list[str]:
+    """The finalizers the object has once the propagation policy is heard."""
+    old = list(meta.get("finalizers", ()))
+    policy = options.propagation
+    if not policy:
+        if FOREGROUND in old or ORPHAN in old:
+            return old
+        policy = "Orphan" if resource.strategy.garbage_collection == "orphan" else "Background"
+    kept = [name for name in old if name not in (FOREGROUND, ORPHAN)]
+    if policy == "Orphan":
+        kept.append(ORPHAN)
+    elif policy == "Foreground":
+        kept.append(FOREGROUND)
+    return kept
+
+
+def _set_finalizers(new: Tree, finalizers: list[str]) -> None:
+    if finalizers:
+        new["metadata"]["finalizers"] = finalizers
+    else:
+        new["metadata"].pop("finalizers", None)
+
+
+def _begin_grace(registry: Registry, new: Tree, options: DeleteOptions, now: float) -> int | None:
+    """Begin or shorten a graceful deletion. Returns its seconds, None for one that goes on as it was."""
+    default = registry.resource.strategy.default_grace_seconds
+    meta = new["metadata"]
+    if default is None:
+        return 0
+    if "deletionTimestamp" in meta:
+        running = meta.get("deletionGracePeriodSeconds")
+        if running is None:
+            return 0
+        if options.grace_seconds is None or options.grace_seconds >= running:
+            return None
+        period = max(options.grace_seconds, 0)
+    else:
+        period = default(new)
+        if options.grace_seconds is not None and not registry.hooks.ends_at_once(new):
+            period = options.grace_seconds
+        if period < 0:
+            period = 1
+        _bump_generation(meta)
+    meta["deletionTimestamp"] = timestamp(now + period)
+    meta["deletionGracePeriodSeconds"] = period
+    return period
+
+
+def _mark_deleted(new: Tree, now: float) -> None:
+    """The object waits for finalizers: its deletion is on record, and no grace runs any more."""
+    meta = new["metadata"]
+    if "deletionTimestamp" not in meta:
+        meta["deletionTimestamp"] = timestamp(now)
+        _bump_generation(meta)
+    meta["deletionGracePeriodSeconds"] = 0
+
+
+def _bump_generation(meta: Tree) -> None:
+    """Controllers may have to act otherwise on an object that is being deleted, so that is a new generation."""
+    if meta.get("generation"):
+        meta["generation"] += 1

@@ -1,0 +1,144 @@
+"""One watch of the whole store that keeps every `WatchCache` up to date and knows the revision all of them stand at."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Sequence
+
+from sampan.api.errors import too_large_resource_version
+from sampan.apiserver.registry.keys import ROOT
+from sampan.apiserver.registry.objects import CachedObject
+from sampan.apiserver.registry.watchcache import CacheEvent, WatchCache
+from sampan.lib.clock import Clock
+from sampan.lib.log import get_logger
+from sampan.lib.tasks import Tasks
+from sampan.store.base import Compacted, Event, Store, StoreUnavailable
+
+_PAGE = 2000
+_RETRY_SECONDS = 1.0
+_FUTURE_WAIT_SECONDS = 3.0
+
+log = get_logger("apiserver")
+
+
+class Feed:
+    """`revision` is the newest store revision whose event every cache has applied."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store = store
+        self.clock = clock
+        self.revision = 0
+        self.ready = asyncio.Event()
+        self.healthy = True
+        self.local: bool = getattr(store, "in_process", True)
+        """Whether every write of the store passes through this process, so that the caches are never behind an answer."""
+        self._caches: dict[str, WatchCache] = {}
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._waiters = 0
+
+    def add(self, cache: WatchCache) -> None:
+        self._caches[cache.prefix] = cache
+
+    async def run(self) -> None:
+        """Follow the store until cancelled; when it falters, fill the caches anew and go on. `fill` must have been called."""
+        while True:
+            try:
+                await self._follow()
+            except (Compacted, StoreUnavailable) as error:
+                self.healthy = False
+                log.warning("the feed from the store broke off; filling the caches again", error=repr(error))
+                await self._refill()
+
+    async def _refill(self) -> None:
+        while True:
+            await self.clock.sleep(_RETRY_SECONDS)
+            try:
+                await self.fill()
+                return
+            except (Compacted, StoreUnavailable) as error:
+                log.warning("the store cannot be read", error=repr(error))
+
+    async def fill(self) -> None:
+        revision = await self.store.current_revision()
+        for cache in self._caches.values():
+            await self.fill_one(cache, revision)
+        self._advance(revision)
+        self.healthy = True
+        self.ready.set()
+
+    async def fill_one(self, cache: WatchCache, revision: int) -> None:
+        objects: list[CachedObject] = []
+        start = ""
+        while True:
+            page = await self.store.list(cache.prefix, start=start, limit=_PAGE, revision=revision)
+            objects += [cache.shape.load(entry.key, entry.revision, entry.value) for entry in page.entries]
+            if not page.remaining:
+                break
+            start = page.entries[-1].key + "\0"
+        cache.fill(objects, revision)
+
+    async def _follow(self) -> None:
+        watch = self.store.watch(ROOT, self.revision)
+        try:
+            async for batch in watch:
+                self._apply(batch)
+        finally:
+            watch.close()
+
+    def _apply(self, batch: Sequence[Event]) -> None:
+        now = self.clock.monotonic()
+        changed: dict[WatchCache, list[CacheEvent]] = {}
+        for event in batch:
+            cache = self._cache_of(event.key)
+            if cache is None:
+                continue
+            applied: CacheEvent | None
+            if event.value is None:
+                applied = cache.remove(event.key, event.revision, now)
+            else:
+                applied = cache.put(event.key, event.revision, event.value, now)
+            if applied is not None:
+                changed.setdefault(cache, []).append(applied)
+        self._advance(batch[-1].revision)
+        for cache, events in changed.items():
+            cache.announce(events)
+
+    def _cache_of(self, key: str) -> WatchCache | None:
+        end = key.find("/", len(ROOT)) + 1
+        cache = self._caches.get(key[:end])
+        if cache is None and end:
+            cache = self._caches.get(key[: key.find("/", end) + 1])
+        return cache
+
+    def _advance(self, revision: int) -> None:
+        self.revision = max(self.revision, revision)
+        waiting = self._waiting
+        while waiting and waiting[0][0] <= revision:
+            future = heapq.heappop(waiting)[2]
+            if not future.done():
+                future.set_result(None)
+
+    async def reach(self, revision: int) -> None:
+        """Return when every cache has applied `revision`, which the store is known to have."""
+        if revision <= self.revision:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters += 1
+        heapq.heappush(self._waiting, (revision, self._waiters, future))
+        await future
+
+    async def reach_requested(self, revision: int) -> None:
+        """As `reach`, for a revision that a client names and that may never come: 504 after three seconds."""
+        if revision <= self.revision:
+            return
+        async with Tasks() as tasks:
+            reached = tasks.start(self.reach(revision), "reach a revision")
+            timer = tasks.start(self.clock.sleep(_FUTURE_WAIT_SECONDS), "give up on a revision")
+            await asyncio.wait((reached, timer), return_when=asyncio.FIRST_COMPLETED)
+        if revision > self.revision:
+            raise too_large_resource_version(revision, self.revision)
+
+    async def reach_now(self) -> None:
+        """Return when the caches hold every write acknowledged before this call by any server of the store."""
+        await self.reach(await self.store.current_revision())

@@ -1,0 +1,156 @@
+"""Lists: which objects, at which revision, in which pages.
+
+A page is cut from the cache while nothing of the resource has changed since the list began, and from the store's history
+at the list's own revision after that, so that all pages of a list show one moment.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sampan.api.errors import EXPIRED, StatusError, bad_request, expired, too_large_resource_version
+from sampan.apiserver.registry.feed import Feed
+from sampan.apiserver.registry.objects import CachedObject
+from sampan.apiserver.registry.options import EXACT, ListOptions, revision_of
+from sampan.apiserver.registry.selection import Selection
+from sampan.apiserver.registry.watchcache import WatchCache
+from sampan.store.base import Compacted, FutureRevision
+
+_STORE_PAGE = 500
+
+
+class Listed(NamedTuple):
+    objects: Sequence[CachedObject]
+    revision: int
+    continue_: str = ""
+    remaining: int | None = None
+
+
+class _Continue(NamedTuple):
+    revision: int
+    """-1: whatever is newest, the list having given up on one moment."""
+    start: str
+
+
+def _encode_token(revision: int, start: str) -> str:
+    text = json.dumps({"v": "meta.k8s.io/v1", "rv": revision, "start": start}, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _decode_token(token: str) -> _Continue:
+    try:
+        fields = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        revision, start = fields["rv"], fields["start"]
+    except (ValueError, KeyError, TypeError):
+        raise bad_request("continue key is not valid: illegal base64 data or malformed token") from None
+    if fields.get("v") != "meta.k8s.io/v1":
+        raise bad_request("continue key is not valid: server does not recognize this encoded version")
+    if not isinstance(revision, int) or revision == 0 or not isinstance(start, str) or ".." in start:
+        raise bad_request("continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
+    return _Continue(revision, start)
+
+
+class _Inconsistent(StatusError):
+    """410 with a token to go on with, at the price of consistency."""
+
+    def __init__(self, message: str, token: str) -> None:
+        super().__init__(410, EXPIRED, message)
+        self._token = token
+
+    def status(self) -> dict[str, Any]:
+        return {**super().status(), "metadata": {"continue": self._token}}
+
+
+class Lister:
+    """Lists one resource."""
+
+    def __init__(self, cache: WatchCache, feed: Feed) -> None:
+        self._cache = cache
+        self._feed = feed
+
+    def now(self, selection: Selection) -> Listed:
+        """Everything selected, as the cache holds it at this moment."""
+        found = self._cache.in_namespace(selection.namespace)
+        if selection.selective:
+            found = [obj for obj in found if selection.picks(obj)]
+        return Listed(found, self._feed.revision)
+
+    async def page(self, selection: Selection, options: ListOptions) -> Listed:
+        """A list with any options; the caches must have reached what consistency asks for. Raises StatusError."""
+        if options.continue_:
+            if options.resource_version and options.resource_version != "0":
+                raise bad_request("specifying resource version is not allowed when using continue")
+            token = _decode_token(options.continue_)
+            start = self._cache.prefix + token.start
+            revision = token.revision if token.revision > 0 else self._feed.revision
+            return await self._cut(selection, revision, start, options.limit, options.continue_)
+        exact = options.match == EXACT
+        revision = revision_of(options.resource_version) if exact else self._feed.revision
+        return await self._cut(selection, revision, "", options.limit, "")
+
+    async def _cut(self, selection: Selection, revision: int, start: str, limit: int, token: str) -> Listed:
+        if self._cache.revision <= revision <= self._feed.revision:
+            return self._cut_cache(selection, revision, start, limit)
+        try:
+            return await self._cut_store(selection, revision, start, limit)
+        except Compacted as error:
+            raise self._gone(revision, error.compacted, token) from None
+        except FutureRevision as error:
+            raise too_large_resource_version(revision, error.current) from None
+
+    def _cut_cache(self, selection: Selection, revision: int, start: str, limit: int) -> Listed:
+        keys = self._cache.keys_in(selection.namespace)
+        first = bisect_left(keys, start) if start else 0
+        objects = self._cache.objects
+        if not limit and not selection.selective:
+            return Listed([objects[key] for key in (keys[first:] if first else keys)], revision)
+        found: list[CachedObject] = []
+        for index in range(first, len(keys)):
+            obj = objects[keys[index]]
+            if selection.selective and not selection.picks(obj):
+                continue
+            if limit and len(found) == limit:
+                return self._partial(selection, found, revision, len(keys) - index)
+            found.append(obj)
+        return Listed(found, revision)
+
+    async def _cut_store(self, selection: Selection, revision: int, start: str, limit: int) -> Listed:
+        cache = self._cache
+        namespace = selection.namespace
+        prefix = f"{cache.prefix}{namespace}/" if namespace and cache.shape.resource.namespaced else cache.prefix
+        found: list[CachedObject] = []
+        while True:
+            size = _STORE_PAGE if selection.selective or not limit else limit
+            page = await self._feed.store.list(prefix, start=start, limit=size, revision=revision)
+            for index, entry in enumerate(page.entries):
+                obj = cache.shape.load(entry.key, entry.revision, entry.value)
+                if not selection.picks(obj):
+                    continue
+                if limit and len(found) == limit:
+                    return self._partial(selection, found, revision, page.remaining + len(page.entries) - index)
+                found.append(obj)
+            if not page.remaining:
+                return Listed(found, revision)
+            if limit and len(found) == limit and not selection.selective:
+                return self._partial(selection, found, revision, page.remaining)
+            start = page.entries[-1].key + "\0"
+
+    def _partial(self, selection: Selection, found: list[CachedObject], revision: int, remaining: int) -> Listed:
+        """A page with more behind it; how much more is known only without selectors."""
+        start = found[-1].key[len(self._cache.prefix) :] + "\0"
+        return Listed(found, revision, _encode_token(revision, start), None if selection.selective else remaining)
+
+    def _gone(self, revision: int, compacted: int, token: str) -> StatusError:
+        if not token:
+            return expired(f"too old resource version: {revision} ({compacted})")
+        message = (
+            "The provided continue parameter is too old to display a consistent list result. You can start a new list "
+            "without the continue parameter, or use the continue token in this response to retrieve the remainder of the "
+            "results. Continuing with the provided token results in an inconsistent list - objects that were created, "
+            "modified, or deleted between the time the first chunk was returned and now may show up in the list."
+        )
+        return _Inconsistent(message, _encode_token(-1, _decode_token(token).start))

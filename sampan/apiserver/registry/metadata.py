@@ -1,0 +1,88 @@
+"""The metadata the server itself writes: names, uids, times; and how far a client's own must agree with the URL."""
+
+from __future__ import annotations
+
+import random
+from uuid import uuid4
+
+from sampan.api.errors import bad_request, conflict
+from sampan.api.resource import Resource, Tree
+from sampan.lib.clock import rfc3339
+
+_SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+_SUFFIX_LENGTH = 5
+_LONGEST_PREFIX = 63 - _SUFFIX_LENGTH
+
+_SERVERS_OWN = (
+    "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields", "generation",
+)  # fmt: skip
+
+_stamp = (0, "")
+
+
+def timestamp(now: float) -> str:
+    """`rfc3339`, remembered for the second it is true."""
+    global _stamp
+    second = int(now)
+    if _stamp[0] != second:
+        _stamp = (second, rfc3339(second))
+    return _stamp[1]
+
+
+def generate_name(prefix: str) -> str:
+    return prefix[:_LONGEST_PREFIX] + "".join(random.choices(_SUFFIX_LETTERS, k=_SUFFIX_LENGTH))
+
+
+def start_metadata(tree: Tree, resource: Resource, namespace: str, now: float) -> Tree:
+    """What every new object gets, whatever the client sent. Raises StatusError 400 where the client's disagrees."""
+    meta: Tree = tree.setdefault("metadata", {})
+    place_in_namespace(meta, resource, namespace)
+    if meta.get("resourceVersion") not in (None, "", "0"):
+        raise bad_request("resourceVersion should not be set on objects to be created")
+    for field in _SERVERS_OWN:
+        meta.pop(field, None)
+    meta["uid"] = str(uuid4())
+    meta["creationTimestamp"] = timestamp(now)
+    return meta
+
+
+def place_in_namespace(meta: Tree, resource: Resource, namespace: str) -> None:
+    if not resource.namespaced:
+        meta.pop("namespace", None)
+        return
+    if meta.get("namespace", "") not in ("", namespace):
+        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+    meta["namespace"] = namespace
+
+
+def check_names(meta: Tree, namespace: str, name: str) -> None:
+    """An object that is PUT must be the one the URL names. Raises StatusError 400."""
+    own = meta.get("name")
+    if not own:
+        raise bad_request(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
+    if own != name:
+        raise bad_request(f"the name of the object ({own}) does not match the name on the URL ({name})")
+    space = meta.get("namespace", "")
+    if space and space != namespace:
+        raise bad_request(f"the namespace of the object ({space}) does not match the namespace on the request ({namespace})")
+    if namespace:
+        meta["namespace"] = namespace
+
+
+def continue_metadata(meta: Tree, old: Tree, resource: Resource) -> None:
+    """What an update may not change and need not send. Raises StatusError 409 for an object of another life."""
+    uid = meta.get("uid")
+    if uid and uid != old.get("uid"):
+        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old.get('uid', '')}"
+        raise conflict(resource.plural, resource.group, meta.get("name", ""), why)
+    for field in ("uid", "creationTimestamp", "deletionTimestamp", "generation"):
+        if field in old:
+            meta[field] = old[field]
+        else:
+            meta.pop(field, None)
+    if "deletionGracePeriodSeconds" in old:
+        meta.setdefault("deletionGracePeriodSeconds", old["deletionGracePeriodSeconds"])
+    else:
+        meta.pop("deletionGracePeriodSeconds", None)
+    meta.pop("selfLink", None)
+    meta.pop("managedFields", None)

@@ -1,0 +1,193 @@
+"""Options of reads and writes, read from a query or a body; after metav1's ListOptions, CreateOptions and their kin.
+
+https://kubernetes.io/docs/reference/using-api/api-concepts/ tells what each means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sampan.api.errors import FieldError, StatusError, bad_request, invalid, invalid_object, not_supported
+from sampan.apiserver.requestinfo import is_true
+
+Parameters = Mapping[str, str]
+
+EXACT = "Exact"
+NOT_OLDER_THAN = "NotOlderThan"
+_VALIDATIONS = ("", "Ignore", "Warn", "Strict")
+_PROPAGATIONS = ("", "Orphan", "Background", "Foreground")
+
+
+@dataclass(slots=True)
+class ListOptions:
+    labels: str = ""
+    fields: str = ""
+    resource_version: str = ""
+    match: str = ""
+    limit: int = 0
+    continue_: str = ""
+    timeout_seconds: int = 0
+    bookmarks: bool = False
+    initial_events: bool | None = None
+
+
+@dataclass(slots=True)
+class WriteOptions:
+    """Of create, update and patch."""
+
+    dry_run: bool = False
+    field_validation: str = "Warn"
+    field_manager: str = ""
+    force: bool = False
+
+
+@dataclass(slots=True)
+class DeleteOptions:
+    grace_seconds: int | None = None
+    uid: str | None = None
+    resource_version: str | None = None
+    propagation: str = ""
+    dry_run: bool = False
+
+
+def _integer(text: str, name: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+
+
+def revision_of(text: str) -> int:
+    """A resourceVersion that a client sent, "" being 0. Raises StatusError 400."""
+    if not text:
+        return 0
+    if not text.isascii() or not text.isdigit():
+        error = invalid("resourceVersion", text, f'strconv.ParseUint: parsing "{text}": invalid syntax')
+        raise StatusError(400, "BadRequest", str(error))
+    return int(text)
+
+
+def list_options(query: Parameters, *, watching: bool = False) -> ListOptions:
+    options = ListOptions(
+        labels=query.get("labelSelector", ""),
+        fields=query.get("fieldSelector", ""),
+        resource_version=query.get("resourceVersion", ""),
+        match=query.get("resourceVersionMatch", ""),
+        limit=_integer(query.get("limit") or "0", "limit"),
+        continue_=query.get("continue", ""),
+        timeout_seconds=_integer(query.get("timeoutSeconds") or "0", "timeoutSeconds"),
+        bookmarks=is_true(query.get("allowWatchBookmarks", "")),
+        initial_events=is_true(query["sendInitialEvents"]) if "sendInitialEvents" in query else None,
+    )
+    if errors := _list_errors(options, watching):
+        raise invalid_object("ListOptions", "meta.k8s.io", "", errors)
+    return options
+
+
+def _forbidden(path: str, why: str) -> FieldError:
+    return FieldError("FieldValueForbidden", path, f"Forbidden: {why}")
+
+
+def _list_errors(options: ListOptions, watching: bool) -> list[FieldError]:
+    """After metainternalversion/validation.ValidateListOptions."""
+    match = options.match
+    if options.initial_events is not None and watching:
+        errors = []
+        if match != NOT_OLDER_THAN:
+            why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+            errors.append(_forbidden("resourceVersionMatch", why))
+        return errors
+    if options.initial_events is not None:
+        return [_forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list")]
+    if not match:
+        return []
+    if watching:
+        return [_forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for watch")]
+    errors = []
+    if not options.resource_version:
+        errors.append(
+            _forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided")
+        )
+    if options.continue_:
+        errors.append(_forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"))
+    if match not in (EXACT, NOT_OLDER_THAN):
+        errors.append(not_supported("resourceVersionMatch", match, (EXACT, NOT_OLDER_THAN, "")))
+    if match == EXACT and options.resource_version == "0":
+        why = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+        errors.append(_forbidden("resourceVersionMatch", why))
+    return errors
+
+
+def write_options(query: Parameters, kind: str) -> WriteOptions:
+    """`kind`: "CreateOptions", "UpdateOptions" or "PatchOptions", for messages."""
+    if not query:
+        return WriteOptions()
+    validation = query.get("fieldValidation", "")
+    errors = _dry_run_errors([query["dryRun"]] if query.get("dryRun") else [])
+    if validation not in _VALIDATIONS:
+        errors.append(not_supported("fieldValidation", validation, ("", "Ignore", "Strict", "Warn")))
+    if errors:
+        raise invalid_object(kind, "meta.k8s.io", "", errors)
+    return WriteOptions(
+        dry_run=query.get("dryRun") == "All",
+        field_validation=validation or "Warn",
+        field_manager=query.get("fieldManager", ""),
+        force=is_true(query.get("force", "")),
+    )
+
+
+def _dry_run_errors(values: list[Any]) -> list[FieldError]:
+    return [] if all(v == "All" for v in values) else [not_supported("dryRun", values, ("All",))]
+
+
+def delete_options(body: Mapping[str, Any] | None, query: Parameters) -> DeleteOptions:
+    """From a decoded body or, where there is none, from the query. Raises StatusError 400 or 422."""
+    if body is None:
+        body = _delete_query(query)
+    if not isinstance(body, Mapping):
+        raise bad_request("expected a DeleteOptions object")
+    kind = body.get("kind", "DeleteOptions")
+    if kind != "DeleteOptions":
+        raise bad_request(f"decoded object cannot be converted to DeleteOptions: {body.get('apiVersion', '')}, Kind={kind}")
+    preconditions = body.get("preconditions") or {}
+    propagation = body.get("propagationPolicy") or ""
+    orphan = body.get("orphanDependents")
+    errors = _dry_run_errors(list(body.get("dryRun") or ()))
+    if orphan is not None and propagation:
+        errors.append(invalid("propagationPolicy", propagation, "orphanDependents and deletionPropagation cannot be both set"))
+    elif propagation not in _PROPAGATIONS:
+        errors.append(not_supported("propagationPolicy", propagation, ("Foreground", "Background", "Orphan", "nil")))
+    if errors:
+        raise invalid_object("DeleteOptions", "meta.k8s.io", "", errors)
+    if orphan is not None:
+        propagation = "Orphan" if orphan else "Background"
+    return DeleteOptions(
+        grace_seconds=_grace(body.get("gracePeriodSeconds")),
+        uid=preconditions.get("uid"),
+        resource_version=preconditions.get("resourceVersion"),
+        propagation=propagation,
+        dry_run=bool(body.get("dryRun")),
+    )
+
+
+def _grace(value: object) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise bad_request("json: cannot unmarshal into Go struct field DeleteOptions.gracePeriodSeconds of type int64")
+    return value
+
+
+def _delete_query(query: Parameters) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    if query.get("gracePeriodSeconds"):
+        body["gracePeriodSeconds"] = _integer(query["gracePeriodSeconds"], "gracePeriodSeconds")
+    if query.get("propagationPolicy"):
+        body["propagationPolicy"] = query["propagationPolicy"]
+    if query.get("orphanDependents"):
+        body["orphanDependents"] = is_true(query["orphanDependents"])
+    if query.get("dryRun"):
+        body["dryRun"] = [query["dryRun"]]
+    return body

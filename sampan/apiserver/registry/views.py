@@ -1,0 +1,143 @@
+"""Forms in which a resource's objects are shown: as stored, as another version, as metadata alone, as rows of a table.
+
+A view turns cached objects into bodies, lists and watch frames. `identity` is equal for views that make equal bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from sampan.api.resource import Resource, Tree
+from sampan.apiserver.registry.objects import CachedObject, object_head
+from sampan.lib.http import JSON_TYPE
+
+_encode = msgspec.json.encode
+_decode = msgspec.json.decode
+
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+
+
+def frame(type_: str, body: bytes) -> bytes:
+    """One event of a watch's answer."""
+    return b'{"type":"%b","object":%b}\n' % (type_.encode(), body)
+
+
+def list_metadata(revision: int, continue_: str = "", remaining: int | None = None) -> bytes:
+    metadata = b'"resourceVersion":"%d"' % revision
+    if continue_:
+        metadata += b',"continue":"%b"' % continue_.encode()
+        if remaining is not None:
+            metadata += b',"remainingItemCount":%d' % remaining
+    return b"{%b}" % metadata
+
+
+def bookmark_metadata(revision: int, initial_end: bool) -> bytes:
+    annotation = b',"annotations":{"%b":"true"}' % INITIAL_EVENTS_END.encode() if initial_end else b""
+    return b'{"resourceVersion":"%d","creationTimestamp":null%b}' % (revision, annotation)
+
+
+class View(Protocol):
+    @property
+    def identity(self) -> str: ...
+
+    @property
+    def content_type(self) -> str: ...
+
+    @property
+    def is_stored_form(self) -> bool:
+        """Whether it shows `CachedObject.body` as it is."""
+        ...
+
+    def object(self, obj: CachedObject) -> bytes: ...
+
+    def list(self, objects: Sequence[CachedObject], metadata: bytes) -> bytes: ...
+
+    def bookmark(self, revision: int, *, initial_end: bool) -> bytes: ...
+
+
+class _Headed:
+    """What all views of whole objects share: their heads."""
+
+    content_type = JSON_TYPE
+
+    def __init__(self, group_version: str, kind: str, list_kind: str, list_group_version: str = "") -> None:
+        self._head = object_head(group_version, kind)
+        self._list_head = object_head(list_group_version or group_version, list_kind) + b'"metadata":%b,"items":['
+
+    def bookmark(self, revision: int, *, initial_end: bool) -> bytes:
+        return self._head + b'"metadata":%b}' % bookmark_metadata(revision, initial_end)
+
+    def _list(self, items: Sequence[bytes], metadata: bytes) -> bytes:
+        return b"".join((self._list_head % metadata, b",".join(items), b"]}"))
+
+
+class StoredView(_Headed):
+    """The bytes the cache keeps."""
+
+    is_stored_form = True
+
+    def __init__(self, resource: Resource) -> None:
+        super().__init__(resource.group_version, resource.kind, resource.kind + "List")
+        self.identity = "stored"
+
+    def object(self, obj: CachedObject) -> bytes:
+        return obj.body
+
+    def list(self, objects: Sequence[CachedObject], metadata: bytes) -> bytes:
+        return self._list([obj.item for obj in objects], metadata)
+
+
+class ConvertedView(_Headed):
+    """The objects of another resource in this one's form; each is converted once, as long as nobody asks for a third form."""
+
+    is_stored_form = False
+
+    def __init__(self, resource: Resource, from_stored: Callable[[Tree], Tree]) -> None:
+        super().__init__(resource.group_version, resource.kind, resource.kind + "List")
+        self.identity = resource.group_version
+        self._kind = resource.kind
+        self._from_stored = from_stored
+
+    def object(self, obj: CachedObject) -> bytes:
+        if obj.view is not None and obj.view[0] == self.identity:
+            return obj.view[1]
+        tree = self._from_stored(obj.tree())
+        body = _encode({**tree, "kind": self._kind, "apiVersion": self.identity})
+        obj.view = (self.identity, body)
+        return body
+
+    def list(self, objects: Sequence[CachedObject], metadata: bytes) -> bytes:
+        return self._list([self.object(obj) for obj in objects], metadata)
+
+
+class MetadataView(_Headed):
+    """`PartialObjectMetadata`: all that the garbage collector and metadata informers want to know."""
+
+    is_stored_form = False
+
+    def __init__(self, version: str, source: Callable[[CachedObject], bytes]) -> None:
+        group_version = f"meta.k8s.io/{version}"
+        super().__init__(group_version, "PartialObjectMetadata", "PartialObjectMetadataList")
+        self.identity = f"metadata/{version}"
+        self._source = source
+
+    def object(self, obj: CachedObject) -> bytes:
+        return self._head + b'"metadata":%b}' % metadata_of(self._source(obj))
+
+    def list(self, objects: Sequence[CachedObject], metadata: bytes) -> bytes:
+        return self._list([self.object(obj) for obj in objects], metadata)
+
+
+class _OnlyMetadata(msgspec.Struct):
+    metadata: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+_decode_metadata = msgspec.json.Decoder(_OnlyMetadata).decode
+
+
+def metadata_of(body: bytes) -> bytes:
+    """The bytes of an object's metadata; the rest is skipped, not decoded."""
+    return bytes(_decode_metadata(body).metadata)

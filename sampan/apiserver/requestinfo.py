@@ -1,0 +1,105 @@
+"""What a request asks for, read off its method and path: verb, group, version, resource, namespace, name, subresource.
+
+The rules are those of upstream's RequestInfoResolver (k8s.io/apiserver/pkg/endpoints/request); authorization, admission,
+metrics and routing all go by its answer.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from sampan.api.errors import bad_request
+
+_VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_SPECIAL_VERBS = frozenset(("proxy", "watch"))
+_NAMESPACE_SUBRESOURCES = frozenset(("status", "finalize"))
+_FALSE = frozenset(("", "0", "f", "F", "false", "FALSE", "False"))
+
+
+class RequestInfo:
+    """Of a request that names no resource only `path` and `verb` (the method in lower case) say something."""
+
+    __slots__ = ("group", "is_resource", "name", "namespace", "parts", "path", "resource", "subresource", "verb", "version")
+
+    def __init__(self, path: str, verb: str) -> None:
+        self.is_resource = False
+        self.path = path
+        self.verb = verb
+        self.group = ""
+        self.version = ""
+        self.namespace = ""
+        self.resource = ""
+        self.subresource = ""
+        self.name = ""
+        self.parts: list[str] = []
+        """What follows the namespace: resource, name, subresource and anything after."""
+
+
+def is_true(text: str) -> bool:
+    """A boolean query parameter as upstream converts it: present and not a way to say false."""
+    return text not in _FALSE
+
+
+def resolve(method: str, path: str, query: str) -> RequestInfo:
+    info = RequestInfo(path, method.lower())
+    parts = path.strip("/").split("/")
+    if len(parts) < 3:
+        return info
+    if parts[0] == "api":
+        parts = parts[1:]
+    elif parts[0] == "apis" and len(parts) >= 4:
+        info.group = parts[1]
+        parts = parts[2:]
+    else:
+        return info
+    info.is_resource = True
+    info.version = parts[0]
+    _resolve_resource(info, method, parts[1:])
+    if not info.name:
+        if info.verb == "get":
+            _resolve_collection(info, query)
+        elif info.verb == "delete":
+            info.verb = "deletecollection"
+    return info
+
+
+def _resolve_resource(info: RequestInfo, method: str, parts: list[str]) -> None:
+    special = parts[0] in _SPECIAL_VERBS
+    if special:
+        if len(parts) < 2:
+            raise bad_request(f"unable to determine kind and namespace from url, {info.path}")
+        info.verb = parts[0]
+        parts = parts[1:]
+    else:
+        info.verb = _VERBS.get(method, "")
+    if parts[0] == "namespaces" and len(parts) > 1:
+        info.namespace = parts[1]
+        if len(parts) > 2 and parts[2] not in _NAMESPACE_SUBRESOURCES:
+            parts = parts[2:]
+    info.parts = parts
+    info.resource = parts[0]
+    if len(parts) >= 2:
+        info.name = parts[1]
+        if len(parts) >= 3 and not special:
+            info.subresource = parts[2]
+
+
+def _resolve_collection(info: RequestInfo, query: str) -> None:
+    """A GET without a name lists or watches; a selector of exactly one name names that object to authorization."""
+    info.verb = "list"
+    if not query:
+        return
+    for key, value in parse_qsl(query, keep_blank_values=True):
+        if key == "watch" and is_true(value):
+            info.verb = "watch"
+        elif key == "fieldSelector":
+            info.name = _exact_name(value)
+
+
+def _exact_name(selector: str) -> str:
+    for requirement in selector.split(","):
+        field, _, value = requirement.partition("=")
+        if field == "metadata.name" and value and not value.startswith("!"):
+            value = value.removeprefix("=")
+            return value if "/" not in value and "%" not in value and value not in (".", "..") else ""
+    return ""

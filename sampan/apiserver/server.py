@@ -1,0 +1,169 @@
+"""The API server: puts the parts together, starts them in order, stops them in the reverse.
+
+    server = APIServer(MemoryStore(clock), config=APIServerConfig(...), clock=clock)
+    await server.start()          # returns when /readyz would say ok
+    ...
+    await server.stop(grace_seconds=5)
+
+`registry(group, plural)` gives writers of the same process what clients get over HTTP: defaults, checks, admission and all.
+"""
+
+from __future__ import annotations
+
+import gc
+
+from sampan.api.scheme import Scheme, builtin
+from sampan.apiserver.admission.chain import Admission
+from sampan.apiserver.admission.plugins import default_plugins
+from sampan.apiserver.authz.policy import PLURALS
+from sampan.apiserver.authz.rbac import RBAC
+from sampan.apiserver.bootstrap import bootstrap
+from sampan.apiserver.chain import build
+from sampan.apiserver.config import APIServerConfig
+from sampan.apiserver.context import Context
+from sampan.apiserver.documents import document_pages
+from sampan.apiserver.endpoint import Endpoint
+from sampan.apiserver.filters.authn import authentication
+from sampan.apiserver.kubernetes_service import keep_kubernetes_service
+from sampan.apiserver.pages import health_pages, index, metrics, only_reads, version
+from sampan.apiserver.registry.feed import Feed
+from sampan.apiserver.registry.generic import Registry
+from sampan.apiserver.registry.installed import install_hooks
+from sampan.apiserver.registry.registries import Registries
+from sampan.apiserver.requestinfo import RequestInfo
+from sampan.apiserver.routes import Routes
+from sampan.apiserver.subresources import subresource_handlers, virtual_handlers
+from sampan.apiserver.user import User
+from sampan.lib.clock import Clock, RealClock
+from sampan.lib.http import Handler
+from sampan.lib.httpserver import HTTPServer
+from sampan.lib.log import get_logger
+from sampan.lib.tasks import Tasks
+from sampan.lib.tls import server_context
+from sampan.store.base import Store
+
+PRIVILEGED_GROUP = "system:masters"
+_COMPACTION_SECONDS = 300.0
+_TICK_SECONDS = 1.0
+
+log = get_logger("apiserver")
+
+
+class APIServer:
+    """Opens and closes `store`. `scheme` is what it serves; None: every built-in kind."""
+
+    def __init__(
+        self, store: Store, *, config: APIServerConfig, clock: Clock | None = None, scheme: Scheme | None = None
+    ) -> None:
+        self.config = config
+        self.clock = clock or RealClock()
+        self.scheme = scheme or builtin()
+        self.ports: list[int] = []
+        self._store = store
+        self._tasks = Tasks()
+        self._ready = False
+        self._stopping = False
+        self.feed = Feed(store, self.clock)
+        admission = Admission()
+        self.registries = Registries(self.feed, admission, config.event_ttl_seconds)
+        self.registries.add_scheme(self.scheme)
+        self.rbac = RBAC({plural: self.registry("rbac.authorization.k8s.io", plural).cache for plural in PLURALS})
+        self.context = Context(
+            config, self.clock, store, self.scheme, self.feed, self.registries, self._endpoints(), self._authorize
+        )
+        admission.use(default_plugins(self.context))
+        install_hooks(self.context)
+        handler = build(self.context, authentication(self.context), self._routes().handle)
+        tls = server_context(config.tls_cert_pem, config.tls_key_pem, config.client_ca_pem)
+        self._http = HTTPServer(handler, tls=tls, max_body_bytes=config.max_body_bytes, clock=self.clock)
+
+    @property
+    def port(self) -> int:
+        """Of the first address; 0 before the start."""
+        return self.ports[0] if self.ports else 0
+
+    @property
+    def url(self) -> str:
+        host = self.config.bind[0][0]
+        return f"https://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    def registry(self, group: str, plural: str) -> Registry:
+        """Raises KeyError for what is not stored here."""
+        return self.registries.get(group, plural)
+
+    async def start(self) -> None:
+        """Open the store, fill the caches, listen, write what a cluster must have. Raises OSError, StoreUnavailable."""
+        await self._store.open()
+        # Its tasks never fail but by cancellation or a bug, so the scope may be left from another task than this.
+        await self._tasks.__aenter__()
+        await self.feed.fill()
+        self._tasks.start(self.feed.run(), "feed")
+        for host, port in self.config.bind:
+            self.ports.append(await self._http.start(host, port))
+        await bootstrap(self.context)
+        self._tasks.start(keep_kubernetes_service(self.context, self.port), "kubernetes service")
+        self._tasks.start(self._tick(), "watch deadlines")
+        self._tasks.start(self._compact(), "compaction")
+        # What lives now lives as long as the server: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        self._ready = True
+        log.info("ready", url=self.url, kinds=len(self.scheme))
+
+    async def stop(self, grace_seconds: float = 5.0) -> None:
+        """End watches, let requests in progress finish within the grace, close the store."""
+        self._stopping = True
+        for hub in self.registries.hubs():
+            hub.end_all()
+        await self._http.stop(grace_seconds)
+        await self._tasks.__aexit__(None, None, None)
+        await self._store.close()
+
+    async def _tick(self) -> None:
+        while True:
+            await self.clock.sleep(_TICK_SECONDS)
+            now = self.clock.monotonic()
+            for hub in self.registries.hubs():
+                hub.check(now)
+
+    async def _compact(self) -> None:
+        """Forget history that is older than five minutes, as upstream does."""
+        while True:
+            revision = self.feed.revision
+            await self.clock.sleep(_COMPACTION_SECONDS)
+            await self._store.compact(revision)
+
+    def _authorize(self, user: User, info: RequestInfo) -> tuple[bool, str]:
+        """The union of upstream's authorizers: the privileged group first, which no policy can lock out, then RBAC."""
+        if PRIVILEGED_GROUP in user.groups:
+            return True, ""
+        return self.rbac.authorize(user, info)
+
+    def _endpoints(self) -> dict[tuple[str, str, str], Endpoint]:
+        found: dict[tuple[str, str, str], Endpoint] = {}
+        for resource in self.scheme:
+            group, _, plural = resource.stored_as or (resource.group, resource.version, resource.plural)
+            registry, hub = self.registry(group, plural), self.registries.hub(group, plural)
+            found[resource.group, resource.version, resource.plural] = Endpoint(resource, registry, hub, self.config)
+        return found
+
+    def _routes(self) -> Routes:
+        pages: dict[str, Handler] = {"/version": version, "/metrics": metrics}
+        checks = {"ping": lambda: "", "log": lambda: "", "etcd": self._store_problem}
+        informed = {**checks, "informer-sync": self._cache_problem, "poststarthook/rbac/bootstrap-roles": self._start_problem}
+        pages |= health_pages("healthz", {**checks, "poststarthook/rbac/bootstrap-roles": self._start_problem})
+        pages |= health_pages("livez", checks)
+        pages |= health_pages("readyz", {**informed, "shutdown": lambda: "process is shutting down" if self._stopping else ""})
+        pages |= document_pages(self.context)
+        pages["/"] = index(lambda: pages)
+        pages = {path: only_reads(page) for path, page in pages.items()}
+        return Routes(self.context, pages, subresource_handlers(self.context), virtual_handlers(self.context))
+
+    def _store_problem(self) -> str:
+        return "" if self.feed.healthy else "the store is unavailable"
+
+    def _cache_problem(self) -> str:
+        return "" if self.feed.ready.is_set() else "caches are not filled"
+
+    def _start_problem(self) -> str:
+        return "" if self._ready else "not finished"
