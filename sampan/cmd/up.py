@@ -61,7 +61,10 @@ def run(arguments: argparse.Namespace) -> int:
         make(plan, progress, fresh=existing is None)
     archives = images.write_builtin(plan.data_dir / "images", architecture()) if plan.node_count else {}
     if arguments.wait > 0:
-        asyncio.run(wait(plan, archives, arguments.wait, progress))
+        try:
+            asyncio.run(wait(plan, archives, arguments.wait, progress))
+        except* ClusterError as group:
+            raise group.exceptions[0] from None
     if not arguments.no_kubeconfig:
         file = userconfig.add_context(plan, os.environ)
         progress.say(f"context {plan.context} is the current one of {file}")

@@ -19,6 +19,7 @@ from sampan.cmd.cluster.shell import ClusterError, attempt, run
 
 IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 IP_FORWARD_BEFORE = RUN_ROOT / "ip_forward.before"
+NETNS_DIR = Path("/run/netns")
 MODULES = ("bridge", "veth", "br_netfilter", "overlay", "nf_tables")
 
 
@@ -157,6 +158,9 @@ def remove(name: str, plan: ClusterPlan | None) -> None:
         attempt(["ip", "link", "del", link])
     for netns in _netns_of(name):
         _delete_netns(netns)
+    if NETNS_DIR.is_dir() and not any(NETNS_DIR.iterdir()):
+        # `ip netns add` mounts the directory on itself, once; the last namespace takes that with it.
+        attempt(["umount", str(NETNS_DIR)])
     table = plan.table if plan else "sampan_" + name.replace("-", "_")
     if table in tables():
         run(["nft", "delete", "table", "inet", table])
@@ -190,13 +194,13 @@ def _links_of(name: str) -> list[str]:
 
 def _netns_of(name: str) -> list[str]:
     prefix = f"sampan-{name}-node-"
-    if not Path("/run/netns").is_dir():
+    if not NETNS_DIR.is_dir():
         return []
-    return sorted(entry for entry in os.listdir("/run/netns") if entry.startswith(prefix) and entry[len(prefix) :].isdigit())
+    return sorted(entry for entry in os.listdir(NETNS_DIR) if entry.startswith(prefix) and entry[len(prefix) :].isdigit())
 
 
 def _delete_netns(netns: str) -> None:
-    path = Path("/run/netns") / netns
+    path = NETNS_DIR / netns
     if path.exists() and attempt(["ip", "netns", "del", netns]).returncode != 0:
         path.unlink(missing_ok=True)
 

@@ -22,6 +22,8 @@ from sampan.cmd.cluster.shell import ClusterError
 
 POLL_SECONDS = 0.05
 TOO_MANY_RESTARTS = 3
+LINE_LIMIT = 400
+"""Of a log line shown in an error; its end is kept, where a traceback says what happened."""
 CLONE_NEWNET = 0x40000000
 
 
@@ -61,7 +63,7 @@ async def until(
         await asyncio.sleep(POLL_SECONDS)
 
 
-def last_lines(file: Path, count: int = 5) -> list[str]:
+def last_lines(file: Path, count: int = 3) -> list[str]:
     try:
         with open(file, errors="replace") as lines:
             return [line.rstrip() for line in deque(lines, count)]
@@ -70,7 +72,7 @@ def last_lines(file: Path, count: int = 5) -> list[str]:
 
 
 def _indented(lines: list[str]) -> str:
-    return "".join(f"\n    {line}" for line in lines)
+    return "".join(f"\n    {line if len(line) <= LINE_LIMIT else '…' + line[-LINE_LIMIT:]}" for line in lines)
 
 
 async def api_server(client: Client, plan: ClusterPlan, deadline: Deadline) -> None:
