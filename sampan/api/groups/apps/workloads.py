@@ -1,0 +1,76 @@
+"""Rules that the workloads of the group apps share: selector and template, counts, what a status may say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sampan.api import names
+from sampan.api.errors import FieldError, forbidden_field, invalid, not_supported, required
+from sampan.api.groups.validation.podspec import validate_template
+from sampan.api.groups.validation.selectors import matches, validate_label_selector
+from sampan.api.resource import Tree
+
+NOT_NEGATIVE = "must be greater than or equal to 0"
+
+
+def validate_not_negative(owner: Tree, fields: Sequence[str], path: str) -> list[FieldError]:
+    return [
+        invalid(f"{path}.{field}", owner[field], NOT_NEGATIVE)
+        for field in fields
+        if field in owner and owner[field] < 0
+    ]  # fmt: skip
+
+
+def validate_selector(spec: Tree) -> list[FieldError]:
+    selector = spec.get("selector")
+    if selector is None:
+        return [required("spec.selector")]
+    errors = validate_label_selector(selector, "spec.selector")
+    if not selector.get("matchLabels") and not selector.get("matchExpressions"):
+        errors.append(invalid("spec.selector", selector, "empty selector is invalid for deployment"))
+    return errors
+
+
+def validate_replica_template(spec: Tree) -> list[FieldError]:
+    """The template of pods that are replaced for ever: it fits the selector and always restarts."""
+    template, selector = spec.get("template"), spec.get("selector") or {}
+    path = "spec.template"
+    if template is None:
+        return [required(path)]
+    errors: list[FieldError] = []
+    labels = template.get("metadata", {}).get("labels", {})
+    if (selector.get("matchLabels") or selector.get("matchExpressions")) and not matches(selector, labels):
+        why = "`selector` does not match template `labels`"
+        errors.append(invalid(f"{path}.metadata.labels", labels, why))
+    errors += validate_template(template, path)
+    pod = template.get("spec", {})
+    if pod["restartPolicy"] != "Always":
+        errors.append(not_supported(f"{path}.spec.restartPolicy", pod["restartPolicy"], ("Always",)))
+    if "activeDeadlineSeconds" in pod:
+        why = "activeDeadlineSeconds in ReplicaSet is not Supported"
+        errors.append(forbidden_field(f"{path}.spec.activeDeadlineSeconds", why))
+    return errors
+
+
+def validate_int_or_percent(value: int | str, path: str) -> list[FieldError]:
+    if isinstance(value, int):
+        return [] if value >= 0 else [invalid(path, value, NOT_NEGATIVE)]
+    return [invalid(path, value, why) for why in names.percent(value)]
+
+
+def percent_of(value: int | str) -> int | None:
+    """The number of a percentage; None for what is none."""
+    return int(value[:-1]) if isinstance(value, str) and not names.percent(value) else None
+
+
+def validate_counts(status: Tree, fields: Sequence[str]) -> list[FieldError]:
+    """No part of the replicas is more than the whole."""
+    errors: list[FieldError] = []
+    total, ready = status.get("replicas", 0), status.get("readyReplicas", 0)
+    for field in fields:
+        if status.get(field, 0) > total:
+            errors.append(invalid(f"status.{field}", status[field], "cannot be greater than status.replicas"))
+    available = status.get("availableReplicas", 0)
+    if available > ready:
+        errors.append(invalid("status.availableReplicas", available, "cannot be greater than readyReplicas"))
+    return errors
