@@ -16,7 +16,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from sampan.lib.duplex import Gate, TransportDuplex
 from sampan.lib.http import Answer, Peer, Request, Response, Stream, Upgrade
-from sampan.lib.httpmessage import NAMES, Limits, Waiting, header_lines, header_name, read_request, status_body
+from sampan.lib.httpmessage import NAMES, Waiting, header_lines, header_name, read_request, status_body
 from sampan.lib.httpsink import ChunkedSink
 from sampan.lib.log import get_logger
 
