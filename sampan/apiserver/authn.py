@@ -1,0 +1,179 @@
+"""Who makes a request: users from client certificates, service-account tokens and a static token file.
+
+https://kubernetes.io/docs/reference/access-authn-authz/authentication/. Nothing here waits: a token's account and pod are
+looked up in the watch caches.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from sampan.apiserver.context import Context
+from sampan.apiserver.user import User
+from sampan.lib.clock import Clock, parse_rfc3339
+from sampan.pki.certificates import subject_of
+from sampan.pki.tokens import Bound, Identity, TokenError, TokenSigner
+
+AUTHENTICATED = "system:authenticated"
+UNAUTHENTICATED = "system:unauthenticated"
+ANONYMOUS = User("system:anonymous", groups=(UNAUTHENTICATED,))
+
+CREDENTIAL = "authentication.kubernetes.io/credential-id"
+GONE_LEEWAY_SECONDS = 60
+"""How long a token outlives the deletion of what it is bound to, as upstream allows for slow caches."""
+REMEMBERED = 10_000
+
+
+class Found(Protocol):
+    """A cached object; another object stands in its place when it has changed."""
+
+    def tree(self) -> dict[str, Any]: ...
+
+
+Lookup = Callable[[str, str, str], Found | None]
+"""(plural, namespace, name) → the core object as the watch cache has it now."""
+
+
+class Verified(NamedTuple):
+    """Whom a token belongs to, and for which of the audiences asked about it is meant."""
+
+    user: User
+    audiences: tuple[str, ...]
+
+
+class _Known(NamedTuple):
+    user: User
+    account: Found
+    bound: tuple[tuple[str, str, Found], ...]
+    """(plural, name, object) of what else it stands and falls with."""
+
+
+class Authenticator:
+    """`static` maps tokens of a token file to users; `signer` None: there are no service-account tokens."""
+
+    def __init__(
+        self, lookup: Lookup, clock: Clock, signer: TokenSigner | None = None, static: Mapping[str, User] | None = None
+    ) -> None:
+        self._lookup = lookup
+        self._clock = clock
+        self._signer = signer
+        self._static = static or {}
+        self._known: dict[str, _Known] = {}
+        self.audiences: tuple[str, ...] = (signer.issuer,) if signer else ()
+        """What the API server itself answers to."""
+
+    def by_token(self, token: str, audiences: Sequence[str] = ()) -> Verified:
+        """`audiences`: those that will do; none: the API server's own. Raises TokenError."""
+        user = self._static.get(token)
+        if user is not None:
+            return Verified(user, tuple(audiences))
+        if self._signer is None:
+            raise TokenError("there are no service-account tokens")
+        identity = self._signer.verify(token)
+        meant = tuple(a for a in audiences or self.audiences if a in identity.audiences)
+        if not meant:
+            raise TokenError(f"token audiences {list(identity.audiences)} is invalid for the target audiences")
+        return Verified(self._account(token, identity), meant)
+
+    def _account(self, token: str, identity: Identity) -> User:
+        """The user of a verified token, provided that what it is bound to is still there."""
+        known = self._known.get(token)
+        lookup = self._lookup
+        if (
+            known is not None
+            and lookup("serviceaccounts", identity.namespace, identity.name) is known.account
+            and all(lookup(plural, identity.namespace, name) is found for plural, name, found in known.bound)
+        ):
+            return known.user
+        return self._check(token, identity)
+
+    def _check(self, token: str, identity: Identity) -> User:
+        account, lasting = self._living("serviceaccounts", identity.namespace, Bound(identity.name, identity.uid))
+        bound: list[tuple[str, str, Found]] = []
+        for plural, what in (("pods", identity.pod), ("secrets", identity.secret)):
+            if what is not None:
+                found, stays = self._living(plural, identity.namespace, what)
+                bound.append((plural, what.name, found))
+                lasting = lasting and stays
+        user = account_user(identity)
+        if lasting:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[token] = _Known(user, account, tuple(bound))
+        return user
+
+    def _living(self, plural: str, namespace: str, bound: Bound) -> tuple[Found, bool]:
+        """The object, and whether it is to stay; raises TokenError where it is gone, or another one of the name is there."""
+        what = f"{plural[:-1]} {namespace}/{bound.name}"
+        found = self._lookup(plural, namespace, bound.name)
+        if found is None:
+            raise TokenError(f"{what} has been deleted")
+        metadata = found.tree()["metadata"]
+        if metadata.get("uid") != bound.uid:
+            raise TokenError(f"{what} UID ({metadata.get('uid')}) does not match claim ({bound.uid})")
+        deleted = metadata.get("deletionTimestamp")
+        if deleted and parse_rfc3339(deleted) + GONE_LEEWAY_SECONDS < self._clock.now():
+            raise TokenError(f"{what} has been deleted")
+        return found, not deleted
+
+
+def make_authenticator(context: Context) -> Authenticator:
+    config = context.config
+
+    def lookup(plural: str, namespace: str, name: str) -> Found | None:
+        registry = context.registries.find("", plural)
+        return registry.cache.get(namespace, name) if registry else None
+
+    return Authenticator(lookup, context.clock, make_signer(context) if config.service_account_key_pem else None)
+
+
+def make_signer(context: Context) -> TokenSigner:
+    return TokenSigner(context.config.service_account_key_pem, context.config.issuer, context.clock)
+
+
+def certificate_user(der: bytes) -> User | None:
+    """The user of a verified client certificate; None if it names nobody."""
+    subject = subject_of(der)
+    if not subject.common_name:
+        return None
+    extra = {CREDENTIAL: (f"X509SHA256={hashlib.sha256(der).hexdigest()}",)}
+    return User(subject.common_name, "", authenticated_groups(subject.organizations), extra)
+
+
+def account_user(identity: Identity) -> User:
+    extra: dict[str, tuple[str, ...]] = {}
+    if identity.token_id:
+        extra[CREDENTIAL] = (f"JTI={identity.token_id}",)
+    for kind, bound in (("pod", identity.pod), ("node", identity.node)):
+        if bound is not None:
+            extra[f"authentication.kubernetes.io/{kind}-name"] = (bound.name,)
+            if bound.uid:
+                extra[f"authentication.kubernetes.io/{kind}-uid"] = (bound.uid,)
+    groups = authenticated_groups(("system:serviceaccounts", f"system:serviceaccounts:{identity.namespace}"))
+    return User(identity.username, identity.uid, groups, extra)
+
+
+def authenticated_groups(groups: Sequence[str]) -> tuple[str, ...]:
+    if AUTHENTICATED in groups or UNAUTHENTICATED in groups:
+        return tuple(groups)
+    return (*groups, AUTHENTICATED)
+
+
+def parse_token_file(text: str) -> dict[str, User]:
+    """Users by token from lines of `token,user,uid,"group1,group2"`. Raises ValueError."""
+    users: dict[str, User] = {}
+    for number, row in enumerate(csv.reader(io.StringIO(text), skipinitialspace=True), 1):
+        if not row:
+            continue
+        if len(row) < 3:
+            raise ValueError(f"token file line {number} must have at least 3 columns (token, user name, user uid)")
+        token, name, uid = (cell.strip() for cell in row[:3])
+        if not token or token in users:
+            raise ValueError(f"token file line {number} has an empty or repeated token")
+        groups = tuple(group.strip() for group in row[3].split(",")) if len(row) > 3 and row[3] else ()
+        users[token] = User(name, uid, authenticated_groups(groups))
+    return users
