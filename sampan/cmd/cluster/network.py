@@ -14,6 +14,7 @@ import os
 from ipaddress import IPv4Network, ip_interface
 from pathlib import Path
 
+from sampan.cmd.cluster import firewall
 from sampan.cmd.cluster.plan import POD_CIDR, RUN_ROOT, SERVICE_CIDR, ClusterPlan, NodePlan, make_private
 from sampan.cmd.cluster.shell import ClusterError, attempt, run
 
@@ -112,6 +113,7 @@ def make_bridge(plan: ClusterPlan) -> None:
     if not _link_exists(plan.bridge):
         _batch(host_commands(plan))
     run(["nft", "-f", "-"], input_text=host_rules(plan))
+    firewall.let_through(plan)
     if not plan.isolated:
         _switch_forwarding_on()
 
@@ -164,6 +166,7 @@ def remove(name: str, plan: ClusterPlan | None) -> None:
     table = plan.table if plan else "sampan_" + name.replace("-", "_")
     if table in tables():
         run(["nft", "delete", "table", "inet", table])
+    firewall.remove(name)
     _restore_forwarding()
 
 
@@ -171,7 +174,8 @@ def remains(name: str) -> list[str]:
     """What of cluster `name` is left in the host's network."""
     table = "sampan_" + name.replace("-", "_")
     left = [f"interface {link}" for link in _links_of(name)] + [f"network namespace {netns}" for netns in _netns_of(name)]
-    return left + [f"nftables table {found}" for found in tables() if found == table]
+    left += [f"nftables table {found}" for found in tables() if found == table]
+    return left + [f"iptables rule {rule}" for rule in firewall.rules_of(name)]
 
 
 def tables() -> list[str]:

@@ -15,7 +15,7 @@ def run(argv: Sequence[str], *, input_text: str | None = None, timeout_seconds: 
     result = attempt(argv, input_text=input_text, timeout_seconds=timeout_seconds)
     if result.returncode != 0:
         said = (result.stderr or result.stdout).strip().splitlines()
-        raise ClusterError(f"`{' '.join(argv)}` failed: {said[-1] if said else f'exit code {result.returncode}'}")
+        raise ClusterError(f"`{' '.join(argv)}` failed: {'; '.join(said[-3:]) or f'exit code {result.returncode}'}")
     return result.stdout
 
 
