@@ -29,6 +29,7 @@ from typing import Any, Generic
 import msgspec
 
 from sampan.api.errors import StatusError
+from sampan.api.types.base import API
 from sampan.client.cache import Key, ObjectCache, key_of
 from sampan.client.codec import T, clone
 from sampan.client.rest import Client
@@ -115,6 +116,10 @@ class Informer(Generic[T]):
 
     async def wait_synced(self) -> None:
         await self._synced.wait()
+
+    def clear(self) -> None:
+        """Forget everything, as if it had been deleted."""
+        self._replace([])
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -232,6 +237,7 @@ class InformerFactory:
         self.client = client
         self._informers: dict[tuple[Any, ...], Informer[Any]] = {}
         self._tasks: Tasks | None = None
+        self._running: dict[Informer[Any], asyncio.Task[None]] = {}
 
     def informer(
         self,
@@ -254,6 +260,21 @@ class InformerFactory:
             informer.add_index(name, function)
         return informer
 
+    def of_resource(self, api: API) -> Informer[Any] | None:
+        """An informer of everything there is of a resource, whatever struct it decodes to; None: nobody asked for one."""
+        for (cls, *narrowed), informer in self._informers.items():
+            if cls.api == api and not any(narrowed):
+                return informer
+        return None
+
+    def drop(self, informer: Informer[Any]) -> None:
+        """Stop an informer whose resource is no more; its objects are told as deleted."""
+        self._informers = {k: v for k, v in self._informers.items() if v is not informer}
+        task = self._running.pop(informer, None)
+        if task is not None:
+            task.cancel()
+        informer.clear()
+
     async def run(self) -> None:
         """Every informer, until cancelled."""
         async with Tasks() as tasks:
@@ -264,10 +285,11 @@ class InformerFactory:
                 await asyncio.get_running_loop().create_future()
             finally:
                 self._tasks = None
+                self._running.clear()
 
     async def wait_synced(self) -> None:
         for informer in list(self._informers.values()):
             await informer.wait_synced()
 
     def _start(self, tasks: Tasks, informer: Informer[Any]) -> None:
-        tasks.start(informer.run(), f"informer-{informer.cls.api.plural}")
+        self._running[informer] = tasks.start(informer.run(), f"informer-{informer.cls.api.plural}")

@@ -178,6 +178,11 @@ class Client:
         body = encode(options)
         await self.request("DELETE", cls.api.path(namespace, name), body=b"" if body == b"{}" else body)
 
+    async def delete_collection(self, cls: type[T], namespace: str, *, propagation: str = "") -> None:
+        """Every object of a kind in a namespace."""
+        options = encode(DeleteOptions(propagationPolicy=propagation))
+        await self.request("DELETE", cls.api.path(namespace), body=options, deadline_seconds=60.0)
+
     async def create_subresource(
         self, cls: type[T], name: str, namespace: str, subresource: str, body: msgspec.Struct, result: builtins.type[R]
     ) -> R:

@@ -19,7 +19,7 @@ from sampan.api.types.apps_v1 import ReplicaSet, ReplicaSetCondition, ReplicaSet
 from sampan.api.types.core_v1 import Pod
 from sampan.controllers.ownership import claim, controller_of, controller_reference
 from sampan.controllers.pods import from_template, is_active, is_available, is_ready, rank_for_deletion, ready_since
-from sampan.controllers.runtime import Context, Controller, Index, Key, Requeue, Watch, key_of
+from sampan.controllers.runtime import Context, Controller, Index, Key, Requeue, Watch, key_of, namespace_is_terminating
 from sampan.lib.clock import rfc3339
 
 BURST = 500
@@ -124,7 +124,7 @@ async def _create(ctx: Context, rs: ReplicaSet) -> None:
     try:
         pod = await ctx.create(pod)
     except StatusError as error:
-        if _namespace_is_terminating(error):
+        if namespace_is_terminating(error):
             return
         ctx.events.event(rs, "Warning", "FailedCreate", f"Error creating: {error.message}")
         raise
@@ -148,10 +148,6 @@ def _raise_first(results: Iterable[object]) -> None:
 
 def _prefix(name: str) -> str:
     return name if names.name_is_subdomain(f"{name}-", True) else f"{name}-"
-
-
-def _namespace_is_terminating(error: StatusError) -> bool:
-    return any(cause.get("reason") == "NamespaceTerminating" for cause in error.details.get("causes", ()))
 
 
 def _related(ctx: Context, rs: ReplicaSet) -> list[Pod]:

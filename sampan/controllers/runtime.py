@@ -35,7 +35,19 @@ from sampan.lib.metrics import Counter, Histogram
 from sampan.lib.queue import WorkQueue
 from sampan.lib.tasks import Tasks
 
-__all__ = ["Context", "Controller", "Index", "Key", "Requeue", "Runner", "Watch", "key_of"]
+__all__ = [
+    "Context",
+    "Controller",
+    "Index",
+    "Key",
+    "Periodic",
+    "PeriodicRunner",
+    "Requeue",
+    "Runner",
+    "Watch",
+    "key_of",
+    "namespace_is_terminating",
+]
 
 RECONCILES = Counter("sampan_controller_reconciles_total", "Reconciliations by result.", ("controller", "result"))
 RECONCILE_SECONDS = Histogram("sampan_controller_reconcile_seconds", "Time of one reconciliation.", ("controller",))
@@ -245,6 +257,9 @@ class Runner:
             self.queue.add_after(key, requeue.after_seconds)
 
     def _failed(self, key: Key, error: Exception) -> None:
+        if isinstance(error, StatusError) and namespace_is_terminating(error):
+            self.queue.forget(key)  # nothing can be made there any more, and trying again would not change it
+            return
         RECONCILES.labels(self.controller.name, "error").inc()
         facts = {"controller": self.controller.name, "key": str(key), "error": str(error)}
         if isinstance(error, StatusError) and error.code == 409:
@@ -254,3 +269,47 @@ class Runner:
         else:
             log.error("reconcile broke", exc_info=error, **facts)
         self.queue.add_rate_limited(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Periodic:
+    """Work over all objects at once, at intervals, where no single key calls for it."""
+
+    name: str
+    every_seconds: float
+    work: Callable[[Context], Awaitable[None]]
+    reads: tuple[type[Any], ...]
+
+
+class PeriodicRunner:
+    def __init__(self, periodic: Periodic, factory: InformerFactory) -> None:
+        self.periodic = periodic
+        client = factory.client
+        self._clock = client.clock
+        self._events = EventRecorder(client, periodic.name)
+        self._informers: dict[type[Any], Informer[Any]] = {cls: factory.informer(cls) for cls in periodic.reads}
+        self._context = Context(client, self._events, self._informers, Expectations(client.clock))
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        for informer in self._informers.values():
+            await informer.wait_synced()
+        async with Tasks() as tasks:
+            tasks.start(self._events.run(), f"{self.periodic.name}-events")
+            while True:
+                await self._once()
+                await self._clock.sleep(self.periodic.every_seconds)
+
+    async def _once(self) -> None:
+        try:
+            await self.periodic.work(self._context)
+        except Exception as error:
+            RECONCILES.labels(self.periodic.name, "error").inc()
+            log.error("periodic work failed", controller=self.periodic.name, error=str(error), exc_info=error)
+        else:
+            RECONCILES.labels(self.periodic.name, "success").inc()
+
+
+def namespace_is_terminating(error: StatusError) -> bool:
+    """Whether a create was refused because its namespace is being deleted."""
+    return any(cause.get("reason") == "NamespaceTerminating" for cause in error.details.get("causes", ()))
