@@ -12,7 +12,8 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from sampan.apiserver.context import Context
+from sampan.apiserver.config import APIServerConfig
+from sampan.apiserver.registry.registries import Registries
 from sampan.apiserver.user import User
 from sampan.lib.clock import Clock, parse_rfc3339
 from sampan.pki.certificates import subject_of
@@ -60,7 +61,7 @@ class Authenticator:
     ) -> None:
         self._lookup = lookup
         self._clock = clock
-        self._signer = signer
+        self.signer = signer
         self._static = static or {}
         self._known: dict[str, _Known] = {}
         self.audiences: tuple[str, ...] = (signer.issuer,) if signer else ()
@@ -71,9 +72,9 @@ class Authenticator:
         user = self._static.get(token)
         if user is not None:
             return Verified(user, tuple(audiences))
-        if self._signer is None:
+        if self.signer is None:
             raise TokenError("there are no service-account tokens")
-        identity = self._signer.verify(token)
+        identity = self.signer.verify(token)
         meant = tuple(a for a in audiences or self.audiences if a in identity.audiences)
         if not meant:
             raise TokenError(f"token audiences {list(identity.audiences)} is invalid for the target audiences")
@@ -121,18 +122,15 @@ class Authenticator:
         return found, not deleted
 
 
-def make_authenticator(context: Context) -> Authenticator:
-    config = context.config
+def make_authenticator(config: APIServerConfig, registries: Registries, clock: Clock) -> Authenticator:
+    """The authenticator of a server, going by the watch caches of its registries."""
 
     def lookup(plural: str, namespace: str, name: str) -> Found | None:
-        registry = context.registries.find("", plural)
+        registry = registries.find("", plural)
         return registry.cache.get(namespace, name) if registry else None
 
-    return Authenticator(lookup, context.clock, make_signer(context) if config.service_account_key_pem else None)
-
-
-def make_signer(context: Context) -> TokenSigner:
-    return TokenSigner(context.config.service_account_key_pem, context.config.issuer, context.clock)
+    key = config.service_account_key_pem
+    return Authenticator(lookup, clock, TokenSigner(key, config.issuer, clock) if key else None)
 
 
 def certificate_user(der: bytes) -> User | None:

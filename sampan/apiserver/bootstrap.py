@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sampan.api.errors import StatusError
 from sampan.api.resource import Tree
+from sampan.apiserver.authz.bootstrap import reconcile
 from sampan.apiserver.context import Context
 from sampan.apiserver.registry.generic import Caller, Registry
 
@@ -14,6 +15,7 @@ async def bootstrap(context: Context) -> None:
     namespaces = context.registry("", "namespaces")
     for name in NAMESPACES:
         await _ensure(namespaces, "", {"metadata": {"name": name}})
+    await reconcile(context.registry)
 
 
 async def _ensure(registry: Registry, namespace: str, tree: Tree) -> None:

@@ -5,10 +5,11 @@ Handlers of subresources and of virtual resources are made from it, once, at sta
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from sampan.api.scheme import Scheme
+from sampan.apiserver.authn import Authenticator
+from sampan.apiserver.authz.authorizer import Authorizer
 from sampan.apiserver.config import APIServerConfig
 from sampan.apiserver.endpoint import Endpoint
 from sampan.apiserver.registry.feed import Feed
@@ -30,7 +31,12 @@ class Context:
     registries: Registries
     endpoints: dict[tuple[str, str, str], Endpoint]
     """By group, version and plural."""
-    authorize: Callable[[User, RequestInfo], tuple[bool, str]]
+    authorizer: Authorizer
+    authenticator: Authenticator
+
+    def authorize(self, user: User, info: RequestInfo) -> tuple[bool, str]:
+        """Whether the user may, and why or why not."""
+        return self.authorizer.authorize(user, info)
 
     def registry(self, group: str, plural: str) -> Registry:
         """Raises KeyError for what is not stored here."""

@@ -19,7 +19,10 @@ _FALSE = frozenset(("", "0", "f", "F", "false", "FALSE", "False"))
 class RequestInfo:
     """Of a request that names no resource only `path` and `verb` (the method in lower case) say something."""
 
-    __slots__ = ("group", "is_resource", "name", "namespace", "parts", "path", "resource", "subresource", "verb", "version")
+    __slots__ = (
+        "field_selector", "group", "is_resource", "name", "namespace", "parts", "path", "resource", "subresource", "verb",
+        "version",
+    )  # fmt: skip
 
     def __init__(self, path: str, verb: str) -> None:
         self.is_resource = False
@@ -31,6 +34,8 @@ class RequestInfo:
         self.resource = ""
         self.subresource = ""
         self.name = ""
+        self.field_selector = ""
+        """Of a list or watch, as it stands in the query."""
         self.parts: list[str] = []
         """What follows the namespace: resource, name, subresource and anything after."""
 
@@ -93,6 +98,7 @@ def _resolve_collection(info: RequestInfo, query: str) -> None:
         if key == "watch" and is_true(value):
             info.verb = "watch"
         elif key == "fieldSelector":
+            info.field_selector = value
             info.name = _exact_name(value)
 
 

@@ -15,8 +15,8 @@ import gc
 from sampan.api.scheme import Scheme, builtin
 from sampan.apiserver.admission.chain import Admission
 from sampan.apiserver.admission.plugins import default_plugins
-from sampan.apiserver.authz.policy import PLURALS
-from sampan.apiserver.authz.rbac import RBAC
+from sampan.apiserver.authn import make_authenticator
+from sampan.apiserver.authz.authorizer import make_authorizer
 from sampan.apiserver.bootstrap import bootstrap
 from sampan.apiserver.chain import build
 from sampan.apiserver.config import APIServerConfig
@@ -30,10 +30,8 @@ from sampan.apiserver.registry.feed import Feed
 from sampan.apiserver.registry.generic import Registry
 from sampan.apiserver.registry.installed import install_hooks
 from sampan.apiserver.registry.registries import Registries
-from sampan.apiserver.requestinfo import RequestInfo
 from sampan.apiserver.routes import Routes
 from sampan.apiserver.subresources import subresource_handlers, virtual_handlers
-from sampan.apiserver.user import User
 from sampan.lib.clock import Clock, RealClock
 from sampan.lib.http import Handler
 from sampan.lib.httpserver import HTTPServer
@@ -42,7 +40,6 @@ from sampan.lib.tasks import Tasks
 from sampan.lib.tls import server_context
 from sampan.store.base import Store
 
-PRIVILEGED_GROUP = "system:masters"
 _COMPACTION_SECONDS = 300.0
 _TICK_SECONDS = 1.0
 
@@ -67,13 +64,20 @@ class APIServer:
         admission = Admission()
         self.registries = Registries(self.feed, admission, config.event_ttl_seconds)
         self.registries.add_scheme(self.scheme)
-        self.rbac = RBAC({plural: self.registry("rbac.authorization.k8s.io", plural).cache for plural in PLURALS})
         self.context = Context(
-            config, self.clock, store, self.scheme, self.feed, self.registries, self._endpoints(), self._authorize
+            config,
+            self.clock,
+            store,
+            self.scheme,
+            self.feed,
+            self.registries,
+            self._endpoints(),
+            make_authorizer(self.registries),
+            make_authenticator(config, self.registries, self.clock),
         )
         admission.use(default_plugins(self.context))
         install_hooks(self.context)
-        handler = build(self.context, authentication(self.context), self._routes().handle)
+        handler = build(self.context, authentication(self.context.authenticator), self._routes().handle)
         tls = server_context(config.tls_cert_pem, config.tls_key_pem, config.client_ca_pem)
         self._http = HTTPServer(handler, tls=tls, max_body_bytes=config.max_body_bytes, clock=self.clock)
 
@@ -133,18 +137,11 @@ class APIServer:
             await self.clock.sleep(_COMPACTION_SECONDS)
             await self._store.compact(revision)
 
-    def _authorize(self, user: User, info: RequestInfo) -> tuple[bool, str]:
-        """The union of upstream's authorizers: the privileged group first, which no policy can lock out, then RBAC."""
-        if PRIVILEGED_GROUP in user.groups:
-            return True, ""
-        return self.rbac.authorize(user, info)
-
     def _endpoints(self) -> dict[tuple[str, str, str], Endpoint]:
         found: dict[tuple[str, str, str], Endpoint] = {}
         for resource in self.scheme:
-            group, _, plural = resource.stored_as or (resource.group, resource.version, resource.plural)
-            registry, hub = self.registry(group, plural), self.registries.hub(group, plural)
-            found[resource.group, resource.version, resource.plural] = Endpoint(resource, registry, hub, self.config)
+            registry, hub = self.registries.serve(resource), self.registries.hub_of(resource)
+            found[resource.group, resource.version, resource.plural] = Endpoint(registry, hub, self.config)
         return found
 
     def _routes(self) -> Routes:

@@ -10,8 +10,7 @@ import binascii
 from collections.abc import Awaitable
 
 from sampan.api.errors import unauthorized
-from sampan.apiserver.authn import ANONYMOUS, Authenticator, certificate_user, make_authenticator
-from sampan.apiserver.context import Context
+from sampan.apiserver.authn import ANONYMOUS, Authenticator, certificate_user
 from sampan.apiserver.user import User
 from sampan.lib.http import Answer, Filter, Handler, Peer, Request
 from sampan.lib.log import get_logger
@@ -23,11 +22,7 @@ _BEARER_PROTOCOL = "base64url.bearer.authorization.k8s.io."
 log = get_logger("apiserver")
 
 
-def authentication(context: Context) -> Filter:
-    return authenticate_with(make_authenticator(context))
-
-
-def authenticate_with(authenticator: Authenticator) -> Filter:
+def authentication(authenticator: Authenticator) -> Filter:
     def install(inner: Handler) -> Handler:
         def handle(request: Request) -> Answer | Awaitable[Answer]:
             user = request.peer.identity
