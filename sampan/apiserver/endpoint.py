@@ -44,21 +44,16 @@ _RETURNS_DELETED = frozenset(
 
 
 class Endpoint:
-    """`resource` is what is served; `registry.resource` what is stored, another version of it perhaps."""
-
-    def __init__(self, resource: Resource, registry: Registry, hub: WatchHub, config: APIServerConfig) -> None:
-        self.resource = resource
+    def __init__(self, registry: Registry, hub: WatchHub, config: APIServerConfig) -> None:
         self.registry = registry
+        self.resource = resource = registry.resource
         self.hub = hub
         self._config = config
         self._feed = registry.feed
-        self._key_prefix = registry.cache.prefix
-        stored: View = StoredView(resource)
-        if resource is not registry.resource and resource.from_stored is not None:
-            stored = ConvertedView(resource, resource.from_stored)
-        self.view = stored
+        self.view: View = ConvertedView(resource, resource.from_stored) if resource.from_stored else StoredView(resource)
+        shown = self.view.object
         self._tables: dict[tuple[str, str], View] = {}
-        self._metadata_views = {version: MetadataView(version, stored.object) for version in ("v1", "v1beta1")}
+        self._metadata_views = {version: MetadataView(version, shown) for version in ("v1", "v1beta1")}
 
     def view_for(self, form: Form, request: Request) -> View:
         if not form.shown_as:
@@ -122,7 +117,7 @@ class Endpoint:
 
     def select(self, info: RequestInfo, options: ListOptions) -> Selection:
         name = info.name if len(info.parts) > 1 else ""
-        return select(self.registry.cache.shape, self.space(info), name, options.labels, options.fields)
+        return select(self.registry.fields, self.space(info), name, options.labels, options.fields)
 
     # Watches.
 
@@ -171,8 +166,7 @@ class Endpoint:
 
     def _decode(self, request: Request, options: WriteOptions, by: Caller) -> Tree:
         content_type = request.headers.get("content-type", "")
-        tree = decode_object(request.body, content_type, self.resource, options.field_validation, by.warnings)
-        return self.resource.to_stored(tree) if self.resource.to_stored else tree
+        return decode_object(request.body, content_type, self.resource, options.field_validation, by.warnings)
 
     def caller(self, request: Request, options: WriteOptions) -> Caller:
         return Caller(request.user, options.dry_run)

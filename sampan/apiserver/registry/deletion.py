@@ -40,7 +40,7 @@ async def delete(registry: Registry, namespace: str, name: str, options: DeleteO
         for _ in range(_TRIES):
             if current is None:
                 raise registry.not_found(name)
-            old = current.tree()
+            old = registry.tree_of(current)
             _check_preconditions(resource, old, options)
             attributes = Attributes(DELETE, resource, namespace, name, by.user, None, old, "", options.dry_run, by.warnings)
             registry.admission.validate(attributes)
@@ -79,7 +79,8 @@ def _check_preconditions(resource: Resource, old: Tree, options: DeleteOptions) 
 
 
 async def _delete(registry: Registry, current: CachedObject, options: DeleteOptions) -> Deleted:
-    new = current.tree()
+    new = registry.tree_of(current)
+    old = registry.tree_of(current)
     now = registry.feed.clock.now()
     period = _begin_grace(registry, new, options, now)
     if period is None:
@@ -92,7 +93,7 @@ async def _delete(registry: Registry, current: CachedObject, options: DeleteOpti
     if period == 0:
         _mark_deleted(new, now)
         registry.hooks.mark_deleted(new)
-    if new == current.tree():
+    if new == old:
         return Deleted(current, False)
     return Deleted(await registry.write(current, new, options.dry_run), False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sampan.api.errors import too_large_resource_version
 from sampan.apiserver.registry.keys import ROOT
@@ -36,6 +36,7 @@ class Feed:
         self._caches: dict[str, WatchCache] = {}
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._waiters = 0
+        self._fill_listeners: list[Callable[[], None]] = []
 
     def add(self, cache: WatchCache) -> None:
         self._caches[cache.prefix] = cache
@@ -59,10 +60,16 @@ class Feed:
             except (Compacted, StoreUnavailable) as error:
                 log.warning("the store cannot be read", error=repr(error))
 
+    def on_fill(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever the caches were filled anew."""
+        self._fill_listeners.append(listener)
+
     async def fill(self) -> None:
         revision = await self.store.current_revision()
         for cache in self._caches.values():
             await self.fill_one(cache, revision)
+        for listener in self._fill_listeners:
+            listener()
         self._advance(revision)
         self.healthy = True
         self.ready.set()

@@ -27,11 +27,12 @@ from sampan.api.groups.validation.metadata import validate_metadata, validate_me
 from sampan.api.resource import Resource, Tree
 from sampan.apiserver.admission.chain import CREATE, UPDATE, Admission, Attributes
 from sampan.apiserver.registry.feed import Feed
-from sampan.apiserver.registry.hooks import NO_HOOKS, Hooks
+from sampan.apiserver.registry.hooks import NO_HOOKS, Hooks, nothing
 from sampan.apiserver.registry.listing import Lister
 from sampan.apiserver.registry.locks import KeyLocks
 from sampan.apiserver.registry.metadata import continue_metadata, generate_name, start_metadata
 from sampan.apiserver.registry.objects import CachedObject
+from sampan.apiserver.registry.selection import Fields
 from sampan.apiserver.registry.watchcache import WatchCache
 from sampan.apiserver.user import SERVER, User
 from sampan.store.base import Conflict, KeyExists
@@ -61,10 +62,21 @@ class Part(NamedTuple):
 
 
 class Registry:
-    """One stored resource. Internal writers use it as the routes do, and get the same defaults, checks and admission."""
+    """One resource. Internal writers use it as the routes do, and get the same defaults, checks and admission.
+
+    Objects are handled in the resource's own form, also where another is stored (`Resource.stored_as`); registries of one
+    stored resource share its cache and `locks`.
+    """
 
     def __init__(
-        self, resource: Resource, cache: WatchCache, feed: Feed, admission: Admission, *, ttl_seconds: int | None = None
+        self,
+        resource: Resource,
+        cache: WatchCache,
+        feed: Feed,
+        admission: Admission,
+        *,
+        ttl_seconds: int = 0,
+        locks: KeyLocks | None = None,
     ) -> None:
         self.resource = resource
         self.cache = cache
@@ -72,8 +84,9 @@ class Registry:
         self.admission = admission
         self.hooks: Hooks = NO_HOOKS
         self.lister = Lister(cache, feed)
-        self.locks = KeyLocks()
-        self.ttl_seconds = resource.ttl_seconds if ttl_seconds is None else ttl_seconds
+        self.fields = Fields(resource, cache.shape)
+        self.locks = locks or KeyLocks()
+        self.ttl_seconds = ttl_seconds
         strategy = resource.strategy
 
         def validate_main(new: Tree, old: Tree) -> list[FieldError]:
@@ -95,6 +108,18 @@ class Registry:
     def invalid(self, name: str, errors: list[FieldError]) -> StatusError:
         return invalid_object(self.resource.kind, self.resource.group, name, errors)
 
+    def tree_of(self, obj: CachedObject) -> Tree:
+        """A fresh tree of a cached object in this resource's form."""
+        tree = obj.tree()
+        return self.resource.from_stored(tree) if self.resource.from_stored else tree
+
+    def encode(self, key: str, tree: Tree) -> tuple[bytes, CachedObject]:
+        """The value to store and the object that it is; `tree` is in this resource's form."""
+        if self.resource.to_stored is not None:
+            tree = self.resource.to_stored(tree)
+        shape = self.cache.shape
+        return shape.encode(tree), shape.draft(key, tree)
+
     def modified(self, name: str) -> StatusError:
         return conflict(self.resource.plural, self.resource.group, name, OBJECT_MODIFIED)
 
@@ -113,44 +138,40 @@ class Registry:
         raise AssertionError("unreachable")
 
     async def _create(self, tree: Tree, namespace: str, by: Caller) -> CachedObject:
-        resource, meta = self.resource, tree["metadata"]
-        name = meta.get("name", "")
+        resource, name = self.resource, tree["metadata"].get("name", "")
         resource.default(tree)
         attributes = Attributes(CREATE, resource, namespace, name, by.user, tree, None, "", by.dry_run, by.warnings)
         self.admission.mutate(attributes)
         resource.strategy.prepare_create(tree)
-        errors = validate_metadata(tree, resource.namespaced, resource.name_is_valid)
-        errors += resource.strategy.validate(tree)
-        if errors:
-            raise self.invalid(name, errors)
-        self.admission.validate(attributes)
-        key = self.cache.key(namespace, name)
-        if key in self.cache.objects:
-            raise already_exists(resource.plural, resource.group, name)
         undo = self.hooks.begin_create(tree, by.dry_run)
         try:
-            return await self._store_new(key, tree, by.dry_run)
-        except KeyExists:
-            undo()
-            raise already_exists(resource.plural, resource.group, name) from None
-        except BaseException:
+            errors = validate_metadata(tree, resource.namespaced, resource.name_is_valid)
+            errors += resource.strategy.validate(tree)
+            if errors:
+                raise self.invalid(name, errors)
+            self.admission.validate(attributes)
+            return await self._store_new(self.cache.key(namespace, name), tree, by.dry_run)
+        except Exception:  # a cancelled write may yet be stored: what it took stays taken
             undo()
             raise
 
     async def _store_new(self, key: str, tree: Tree, dry_run: bool) -> CachedObject:
-        cache = self.cache
-        value = cache.shape.encode(tree)
-        obj = cache.shape.draft(key, tree)
+        if key in self.cache.objects:
+            raise self._exists(tree)
+        value, obj = self.encode(key, tree)
         if dry_run:
             obj.preview(value)
             return obj
-        cache.expect(key, value, obj)
+        self.cache.expect(key, value, obj)
         try:
             revision = await self.feed.store.create(key, value, ttl_seconds=self.ttl_seconds)
-        except BaseException:
-            cache.unexpect(key)
-            raise
+        except KeyExists:
+            self.cache.unexpect(key)
+            raise self._exists(tree) from None
         return await self._settled(obj, revision, value)
+
+    def _exists(self, tree: Tree) -> StatusError:
+        return already_exists(self.resource.plural, self.resource.group, tree["metadata"]["name"])
 
     async def _settled(self, obj: CachedObject, revision: int, value: bytes) -> CachedObject:
         """Return once the caches show the write: who was answered must find what he wrote."""
@@ -174,11 +195,11 @@ class Registry:
             for _ in range(_UPDATE_TRIES):
                 if current is None:
                     raise self.not_found(name)
-                old = current.tree()
-                tree = change(current.tree())
+                old = self.tree_of(current)
+                tree = change(self.tree_of(current))
                 pinned = self._check_revision(tree, current, must_match)
                 try:
-                    return await self._update(key, tree, old, current, by, part or self.main)
+                    return await self._update(tree, old, current, by, part or self.main)
                 except Conflict as error:
                     if pinned:
                         raise self.modified(name) from None
@@ -201,48 +222,46 @@ class Registry:
             raise self.modified(current.name)
         return True
 
-    async def _update(self, key: str, tree: Tree, old: Tree, current: CachedObject, by: Caller, part: Part) -> CachedObject:
-        resource, meta = self.resource, tree["metadata"]
-        name = current.name
+    async def _update(self, tree: Tree, old: Tree, current: CachedObject, by: Caller, part: Part) -> CachedObject:
+        resource, name = self.resource, current.name
         resource.default(tree)
         attributes = Attributes(
             UPDATE, resource, current.namespace, name, by.user, tree, old, part.subresource, by.dry_run, by.warnings
         )
         self.admission.mutate(attributes)
-        continue_metadata(meta, old["metadata"], resource)
+        continue_metadata(tree["metadata"], old["metadata"], resource)
         part.prepare(tree, old)
-        errors = validate_metadata_update(tree, old)
-        errors += part.validate(tree, old)
-        if errors:
-            raise self.invalid(name, errors)
-        self.admission.validate(attributes)
-        if tree == old:
-            return current
-        undo = self.hooks.begin_update(tree, old, by.dry_run)
+        undo = self.hooks.begin_update(tree, old, by.dry_run) if part is self.main else nothing
         try:
-            return await self._store_over(key, tree, current, by.dry_run)
-        except BaseException:
+            errors = validate_metadata_update(tree, old)
+            errors += part.validate(tree, old)
+            if errors:
+                raise self.invalid(name, errors)
+            self.admission.validate(attributes)
+            if tree == old:
+                return current
+            if self.hooks.is_finished(tree):
+                return await self.remove(current, tree, by.dry_run)
+            obj = await self.write(current, tree, by.dry_run)
+        except Exception:  # as in a create
             undo()
             raise
-
-    async def _store_over(self, key: str, tree: Tree, current: CachedObject, dry_run: bool) -> CachedObject:
-        if self.hooks.is_finished(tree):
-            return await self.remove(current, tree, dry_run)
-        return await self.write(current, tree, dry_run)
+        if not by.dry_run:
+            self.hooks.after_update(tree, old)
+        return obj
 
     async def write(self, current: CachedObject, tree: Tree, dry_run: bool = False) -> CachedObject:
         """Store `tree` over `current` as it is: no defaults, no checks. Raises store.Conflict."""
-        cache, key = self.cache, current.key
-        value = cache.shape.encode(tree)
-        obj = cache.shape.draft(key, tree)
+        key = current.key
+        value, obj = self.encode(key, tree)
         if dry_run:
             obj.place(current.revision, value)
             return obj
-        cache.expect(key, value, obj)
+        self.cache.expect(key, value, obj)
         try:
             revision = await self.feed.store.update(key, value, current.revision, ttl_seconds=self.ttl_seconds)
-        except BaseException:
-            cache.unexpect(key)
+        except Conflict:
+            self.cache.unexpect(key)
             raise
         return await self._settled(obj, revision, value)
 
@@ -250,8 +269,8 @@ class Registry:
         """Take `current` out of the store; returns it as it was last (`tree`, if given). Raises store.Conflict."""
         last = current
         if tree is not None:
-            last = self.cache.shape.draft(current.key, tree)
-            last.place(current.revision, self.cache.shape.encode(tree))
+            value, last = self.encode(current.key, tree)
+            last.place(current.revision, value)
         if dry_run:
             return last
         revision = await self.feed.store.delete(current.key, current.revision)

@@ -20,11 +20,14 @@ class Hooks:
     """Of most kinds: nothing beside the store; an object whose deletion waited for finalizers goes with the last of them."""
 
     def begin_create(self, new: Tree, dry_run: bool) -> Undo:
-        """Called before a create is stored; may fill in `new`. What it returns is called if the store refuses."""
+        """Called before a create is checked; may fill in `new`. What it returns is called if the create fails."""
         return nothing
 
     def begin_update(self, new: Tree, old: Tree, dry_run: bool) -> Undo:
         return nothing
+
+    def after_update(self, new: Tree, old: Tree) -> None:
+        """An update is stored."""
 
     def after_delete(self, old: Tree) -> None:
         """The object is out of the store."""

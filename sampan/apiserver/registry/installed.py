@@ -2,8 +2,41 @@
 
 from __future__ import annotations
 
+from sampan.api.resource import Tree
 from sampan.apiserver.context import Context
+from sampan.apiserver.registry.allocators import AddressPool, PortPool
+from sampan.apiserver.registry.hooks import Hooks
+from sampan.apiserver.registry.services import ServiceHooks
+
+
+class NamespaceHooks(Hooks):
+    """A namespace goes when its spec.finalizers, which stand for its content, are gone as well."""
+
+    def holds(self, tree: Tree) -> bool:
+        return bool(tree.get("spec", {}).get("finalizers"))
+
+    def mark_deleted(self, tree: Tree) -> None:
+        tree.setdefault("status", {})["phase"] = "Terminating"
+
+    def is_finished(self, tree: Tree) -> bool:
+        return not self.holds(tree) and super().is_finished(tree)
+
+
+class PodHooks(Hooks):
+    """A pod that no kubelet has, or has no more of, is not waited for."""
+
+    def ends_at_once(self, tree: Tree) -> bool:
+        return not tree["spec"].get("nodeName") or tree.get("status", {}).get("phase") in ("Succeeded", "Failed")
 
 
 def install_hooks(context: Context) -> None:
-    return None
+    registries = context.registries
+    if (namespaces := registries.find("", "namespaces")) is not None:
+        namespaces.hooks = NamespaceHooks()
+    if (pods := registries.find("", "pods")) is not None:
+        pods.hooks = PodHooks()
+    if (services := registries.find("", "services")) is not None:
+        config = context.config
+        hooks = services.hooks = ServiceHooks(AddressPool(config.service_cidr), PortPool(*config.node_port_range))
+        cache = services.cache
+        context.feed.on_fill(lambda: hooks.rebuild(obj.tree() for obj in cache))

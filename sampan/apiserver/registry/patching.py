@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 
-from sampan.api.decoding import TypeProblem
-from sampan.api.errors import StatusError, bad_request, invalid_object, unsupported_media_type
+from sampan.api.decoding import TypeProblem, cannot_be_handled
+from sampan.api.errors import bad_request, unsupported_media_type
 from sampan.api.patch import json_patch, merge_patch, strategic_patch
 from sampan.api.resource import Resource, Tree
 from sampan.api.schema import schema_of
+from sampan.api.strategic import unprocessable
 from sampan.apiserver.registry.bodies import admit_changed, media_type
 from sampan.apiserver.registry.generic import Change
 from sampan.apiserver.registry.options import WriteOptions
@@ -44,42 +45,34 @@ def patch_change(request: Request, resource: Resource, options: WriteOptions, wa
     schema = schema_of(resource.definition)
 
     def change(old: Tree) -> Tree:
-        shown = resource.from_stored(old) if resource.from_stored else old
-        shown.setdefault("kind", resource.kind)
-        shown.setdefault("apiVersion", resource.group_version)
-        name = shown["metadata"]["name"]
         if kind == JSON_PATCH:
-            patched = json_patch(shown, patch)
+            patched = json_patch(old, patch)
         elif kind == MERGE_PATCH:
-            patched = merge_patch(shown, patch)
+            patched = merge_patch(old, patch)
         else:
-            patched = strategic_patch(shown, patch, schema)
+            patched = strategic_patch(old, patch, schema)
         tree = _checked(patched, resource, options, warnings)
-        _check_identity(tree, shown, resource, name)
-        return resource.to_stored(tree) if resource.to_stored else tree
+        _check_identity(tree, old)
+        return tree
 
     return change
 
 
 def _checked(patched: Any, resource: Resource, options: WriteOptions, warnings: list[str]) -> Tree:
     if not isinstance(patched, dict):
-        raise bad_request("the patch does not leave an object")
-    schema = schema_of(resource.definition)
+        raise unprocessable()
     try:
-        return admit_changed(patched, schema, options.field_validation, warnings)
+        return admit_changed(patched, schema_of(resource.definition), options.field_validation, warnings)
     except TypeProblem as problem:
-        raise invalid_object("", "", "", []) from problem
+        raise cannot_be_handled(patched, resource.kind, resource.group_version, str(problem)) from None
 
 
-def _check_identity(tree: Tree, old: Tree, resource: Resource, name: str) -> None:
+def _check_identity(tree: Tree, old: Tree) -> None:
     """A patch cannot make an object another one."""
-    meta = tree.get("metadata")
-    if not isinstance(meta, dict) or meta.get("name") != name:
-        own = meta.get("name", "") if isinstance(meta, dict) else ""
+    meta = tree.setdefault("metadata", {})
+    name, own = old["metadata"]["name"], meta.get("name", "")
+    if own != name:
         raise bad_request(f"the name of the object ({own}) does not match the name on the URL ({name})")
-    if meta.get("namespace", "") != old["metadata"].get("namespace", ""):
-        space, url = meta.get("namespace", ""), old["metadata"].get("namespace", "")
-        raise bad_request(f"the namespace of the object ({space}) does not match the namespace on the request ({url})")
-
-
-__all__ = ["ACCEPTED", "StatusError", "patch_change"]
+    namespace, own = old["metadata"].get("namespace", ""), meta.get("namespace", "")
+    if own != namespace:
+        raise bad_request(f"the namespace of the object ({own}) does not match the namespace on the request ({namespace})")

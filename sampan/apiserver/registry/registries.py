@@ -50,6 +50,15 @@ class Registries:
         self.feed.add(cache)
         return registry
 
+    def serve(self, resource: Resource) -> Registry:
+        """The registry of a resource as it is served: another face of the stored one's where it is stored in another form."""
+        group, _, plural = resource.stored_as or (resource.group, resource.version, resource.plural)
+        stored = self._by_plural[group, plural]
+        if stored.resource is resource:
+            return stored
+        ttl_seconds, locks = stored.ttl_seconds, stored.locks
+        return Registry(resource, stored.cache, self.feed, self.admission, ttl_seconds=ttl_seconds, locks=locks)
+
     def get(self, group: str, plural: str) -> Registry:
         """Raises KeyError for what is not stored here."""
         return self._by_plural[group, plural]
@@ -57,7 +66,8 @@ class Registries:
     def find(self, group: str, plural: str) -> Registry | None:
         return self._by_plural.get((group, plural))
 
-    def hub(self, group: str, plural: str) -> WatchHub:
+    def hub_of(self, resource: Resource) -> WatchHub:
+        group, _, plural = resource.stored_as or (resource.group, resource.version, resource.plural)
         return self._hubs[group, plural]
 
     def hubs(self) -> list[WatchHub]:

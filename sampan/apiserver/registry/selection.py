@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sampan.api.errors import bad_request
 from sampan.api.fieldselectors import FieldSelector, parse_fields
+from sampan.api.resource import Resource
 from sampan.api.selectors import LabelSelector, parse_labels
 from sampan.apiserver.registry.objects import CachedObject, ObjectShape
+
+
+class Fields:
+    """The fields of a resource that selectors can see, and their values."""
+
+    def __init__(self, resource: Resource, shape: ObjectShape) -> None:
+        self.resource = resource
+        self.names = frozenset((*resource.selectable, "metadata.name", "metadata.namespace"))
+        self._from_stored = resource.from_stored
+        self.of: Callable[[CachedObject], dict[str, str]] = self._converted if resource.from_stored else shape.fields_of
+
+    def _converted(self, obj: CachedObject) -> dict[str, str]:
+        assert self._from_stored is not None
+        tree = self._from_stored(obj.tree())
+        found = {name: value(tree) for name, value in self.resource.selectable.items()}
+        return {**found, "metadata.name": obj.name, "metadata.namespace": obj.namespace}
 
 
 class Selection:
     """`everything` is true of the whole resource without a condition."""
 
-    __slots__ = ("_fields", "_labels", "_name", "_shape", "everything", "identity", "namespace", "selective")
+    __slots__ = ("_fields", "_known", "_labels", "_name", "everything", "identity", "namespace", "selective")
 
     def __init__(
         self,
-        shape: ObjectShape,
+        known: Fields,
         namespace: str = "",
         name: str = "",
         labels: LabelSelector | None = None,
@@ -25,7 +44,7 @@ class Selection:
         self.namespace = namespace
         self.identity = identity
         """Equal for equal selections, to share work between watchers."""
-        self._shape = shape
+        self._known = known
         self._name = name
         self._labels = labels
         self._fields = fields
@@ -43,10 +62,10 @@ class Selection:
             return False
         if self._labels is not None and not self._labels.matches(obj.labels):
             return False
-        return self._fields is None or self._fields.matches(self._shape.fields_of(obj))
+        return self._fields is None or self._fields.matches(self._known.of(obj))
 
 
-def select(shape: ObjectShape, namespace: str, name: str = "", labels: str = "", fields: str = "") -> Selection:
+def select(known: Fields, namespace: str, name: str = "", labels: str = "", fields: str = "") -> Selection:
     """Parse the selectors of a request. Raises StatusError 400 for one that is malformed or names an unknown field."""
     label_selector = field_selector = None
     if labels:
@@ -55,21 +74,21 @@ def select(shape: ObjectShape, namespace: str, name: str = "", labels: str = "",
         except ValueError as error:
             raise bad_request(str(error)) from None
     if fields:
-        field_selector = _fields(shape, fields)
+        field_selector = _fields(known, fields)
     identity = f"{namespace}\n{name}\n{labels}\n{fields}"
-    return Selection(shape, namespace, name, label_selector, field_selector, identity)
+    return Selection(known, namespace, name, label_selector, field_selector, identity)
 
 
-def _fields(shape: ObjectShape, text: str) -> FieldSelector:
+def _fields(known: Fields, text: str) -> FieldSelector:
     try:
         selector = parse_fields(text)
     except ValueError as error:
         raise bad_request(str(error)) from None
     for requirement in selector.requirements:
-        field = requirement.field
-        if field not in ("metadata.name", "metadata.namespace") and field not in shape.field_names:
+        field, resource = requirement.field, known.resource
+        if field not in known.names:
             raise bad_request(
-                f'Unable to find "{shape.group_version}, Resource={shape.resource.plural}" that match label selector "", '
+                f'Unable to find "{resource.group_version}, Resource={resource.plural}" that match label selector "", '
                 f'field selector "{text}": field label not supported: {field}'
             )
     return selector
