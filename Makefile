@@ -1,6 +1,6 @@
 # Everything here is also in CONTRIBUTING.md in words. `make up` and `make test` install what they need.
 
-.PHONY: up down test check bench venv test-venv
+.PHONY: up down test check bench
 
 up:
 	@tools/setup.sh up
@@ -19,5 +19,5 @@ check:
 	@tools/check.sh
 
 bench:
-	@tools/setup.sh dev
+	@tools/setup.sh bench
 	@.venv/bin/python -m bench $(ARGS)

@@ -3,6 +3,7 @@
 #
 #     tools/setup.sh up     what a cluster needs
 #     tools/setup.sh test   that, and what the tests need
+#     tools/setup.sh bench  that, and what the measurements need
 #     tools/setup.sh dev    what the checks need, without system packages
 #
 # It says what it does and how long it took, does nothing twice, and stops with one sentence at the first thing it cannot do.
@@ -63,9 +64,10 @@ missing_packages() {
     [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
     have kubectl || echo kubernetes-client
     "$python" -c 'import ensurepip, venv' 2>/dev/null || echo "$venv_package"
-    if [ "$purpose" = test ]; then
-        have curl || echo curl
-    fi
+    case $purpose in
+        test) have curl || echo curl ;;
+        bench) have wrk || echo wrk ;;
+    esac
 }
 
 install_packages() {
@@ -128,13 +130,13 @@ case $purpose in
         make_venv ""
         link_command
         ;;
-    test)
+    test | bench)
         install_packages
         make_venv "[test,dev]"
         ;;
     dev)
         make_venv "[test,dev]"
         ;;
-    *) fail "unknown purpose $purpose: use up, test or dev" ;;
+    *) fail "unknown purpose $purpose: use up, test, bench or dev" ;;
 esac
 rm -f "$log"
