@@ -6,8 +6,6 @@ Flags have kube-controller-manager's names where it has them.
 from __future__ import annotations
 
 import argparse
-import os
-import socket
 
 from sampan.cmd import process
 
@@ -33,29 +31,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from sampan.client.leader import LeaderElector
     from sampan.client.rest import Client
     from sampan.client.transport import Transport
     from sampan.controllers.manager import ControllerManager, ControllerManagerOptions
-    from sampan.lib.clock import RealClock
 
     config = process.client_config(arguments, "controller-manager")
     options = ControllerManagerOptions(
         ca_pem=process.read_file(arguments.root_ca_file, "--root-ca-file"),
         cluster_cidr=arguments.cluster_cidr,
         service_cidr=arguments.service_cluster_ip_range,
+        leader_elect=arguments.leader_elect,
     )
 
     async def work() -> None:
-        clock = RealClock()
         async with Transport(config) as transport:
-            client = Client(transport, clock)
-            manager = ControllerManager(client, clock=clock, options=options)
+            manager = ControllerManager(Client(transport), options=options)
             process.settle()
-            if not arguments.leader_elect:
-                await manager.run()
-                return
-            elector = LeaderElector(client, "kube-controller-manager", identity=f"{socket.gethostname()}_{os.getpid()}")
-            await elector.run(manager.run)
+            await manager.run()
 
     return process.serve("controller-manager", arguments, work)
