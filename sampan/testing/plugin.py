@@ -1,8 +1,8 @@
 """The pytest plugin: installed with the package, it offers the `cluster` fixture.
 
-    def test_my_operator(cluster):
-        cluster.apply("deploy/crd.yaml")
-        ...
+def test_my_operator(cluster):
+    cluster.apply("deploy/crd.yaml")
+    ...
 """
 
 from __future__ import annotations
