@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 import yaml
 
+from sampan.api import protobuf
 from sampan.api.errors import StatusError, bad_request, unsupported_media_type
 from sampan.api.resource import Resource, Tree
 from sampan.api.schema import Schema, schema_of
 
 JSON_TYPES = frozenset(("", "*/*", "application/json"))
 YAML_TYPE = "application/yaml"
-ACCEPTED = ("application/json", YAML_TYPE)
+ACCEPTED = ("application/json", YAML_TYPE, protobuf.MEDIA_TYPE)
 
 
 def media_type(content_type: str) -> str:
@@ -32,6 +33,18 @@ def is_yaml(content_type: str) -> bool:
     raise unsupported_media_type(ACCEPTED)
 
 
+def is_protobuf(content_type: str) -> bool:
+    return content_type.startswith(protobuf.MEDIA_TYPE)
+
+
+def decode_protobuf(body: bytes) -> Tree:
+    """Raises StatusError 400."""
+    try:
+        return protobuf.decode(body)
+    except protobuf.ProtobufError as error:
+        raise bad_request(str(error)) from None
+
+
 def report(strict: list[str], validation: str, warnings: list[str]) -> None:
     """Unknown and repeated fields: an error, warnings or nothing, as the request's fieldValidation says."""
     if not strict or validation == "Ignore":
@@ -48,6 +61,8 @@ def strict_error(strict: list[str]) -> StatusError:
 def decode_object(body: bytes, content_type: str, resource: Resource, validation: str, warnings: list[str]) -> Tree:
     """An object of the resource from a body that need not name its kind. Raises StatusError 400, 415."""
     schema = schema_of(resource.definition)
+    if is_protobuf(content_type):
+        body, content_type = msgspec.json.encode(decode_protobuf(body)), "application/json"
     as_yaml = is_yaml(content_type)
     tree, strict = schema.admit(body, yaml=as_yaml, kind=resource.kind, version=resource.group_version)
     check_kind(tree, resource)
@@ -84,6 +99,8 @@ def decode_any(body: bytes, content_type: str) -> Any:
     if not body:
         return None
     try:
+        if is_protobuf(content_type):
+            return decode_protobuf(body)
         if is_yaml(content_type):
             return yaml.safe_load(body)
         return msgspec.json.decode(body)
