@@ -202,7 +202,7 @@ async def _time_bindings(client: Client, pods: int, scheduler: subprocess.Popen[
     query = {"watch": "1", "fieldSelector": "spec.nodeName!=", "resourceVersion": "0"}
     bound, first, already = 0, 0.0, 0
     async with client.transport.stream("GET", PODS, query=query) as stream:
-        async for chunk in stream.chunks:
+        async for chunk in stream:
             bound += chunk.count(b'"type":"ADDED"')
             now = time.perf_counter()
             if bound and not first:

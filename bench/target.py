@@ -49,10 +49,14 @@ class Target:
         self.port = _free_port()
         self.url = f"https://127.0.0.1:{self.port}"
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._write_pki()
-        self.server = self.start("apiserver", *self._server_flags())
-        self._wait_ready()
-        self.token = self.call(self._make_token)
+        try:
+            self._write_pki()
+            self.server = self.start("apiserver", *self._server_flags())
+            self._wait_ready()
+            self.token = self.call(self._make_token)
+        except BaseException:
+            self.close()
+            raise
 
     def _write_pki(self) -> None:
         ca = CA.create("bench")
