@@ -140,6 +140,7 @@ class Supervisor:
     def __init__(self, directory: str) -> None:
         self.directory = directory
         self.processes: dict[str, Process] = {}
+        self.started = time.time()
         self.leaving = False
         self.reload = True
         self.stopping: list[tuple[Process, float]] = []
@@ -246,6 +247,7 @@ class Supervisor:
         document = {
             "pid": os.getpid(),
             "start_time": start_time_of(os.getpid()),
+            "started": self.started,
             "processes": {name: process.state() for name, process in self.processes.items()},
         }
         with open(path + ".new", "w") as file:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,10 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
         existing = load(arguments.name)
         plan = decide(arguments, existing)
         make(plan, progress, fresh=existing is None)
-    archives = images.write_builtin(plan.data_dir / "images", architecture()) if plan.node_count else {}
     if arguments.wait > 0:
         try:
-            asyncio.run(wait(plan, archives, arguments.wait, progress))
+            asyncio.run(wait(plan, arguments.wait, progress))
         except* ClusterError as group:
             raise group.exceptions[0] from None
     if not arguments.no_kubeconfig:
@@ -141,7 +141,7 @@ def make(plan: ClusterPlan, progress: Progress, *, fresh: bool) -> None:
     progress.say(f"started {', '.join(started)}" if started else "every process is running")
 
 
-async def wait(plan: ClusterPlan, archives: dict[str, Path], seconds: float, progress: Progress) -> None:
+async def wait(plan: ClusterPlan, seconds: float, progress: Progress) -> None:
     """Until the API server answers, every node is Ready and DNS answers. Raises ClusterError."""
     from sampan.client.kubeconfig import load as load_kubeconfig
     from sampan.client.rest import Client
@@ -150,7 +150,7 @@ async def wait(plan: ClusterPlan, archives: dict[str, Path], seconds: float, pro
 
     deadline = readiness.Deadline(seconds)
     async with Transport(load_kubeconfig(plan.admin_kubeconfig)) as transport, asyncio.TaskGroup() as tasks:
-        loading = [tasks.create_task(asyncio.to_thread(nodes.load_images, node, archives, seconds)) for node in plan.nodes]
+        loading = tasks.create_task(asyncio.to_thread(load_images, plan, seconds))
         client = Client(transport)
         await readiness.api_server(client, plan, deadline)
         progress.say(f"the API server answers at {plan.server}")
@@ -161,13 +161,17 @@ async def wait(plan: ClusterPlan, archives: dict[str, Path], seconds: float, pro
         await readiness.nodes(client, plan, deadline, lambda node: progress.say(f"{node.name} is Ready at {node.ip}"))
         await readiness.dns(plan, deadline)
         progress.say("cluster DNS answers")
-        await asyncio.gather(*loading)
-        progress.say(f"images in place: {', '.join(sorted(archives))}")
+        await loading
+        progress.say(f"images in place: {', '.join(images.BUILTIN)}")
 
 
-def architecture() -> str:
+def load_images(plan: ClusterPlan, seconds: float) -> None:
+    if not plan.node_count:
+        return
     machine = os.uname().machine
-    return images.ARCHITECTURES.get(machine, machine)
+    archive = images.write_builtin(plan.data_dir / "images", images.ARCHITECTURES.get(machine, machine))
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda node: nodes.load_images(node, archive, seconds), plan.nodes))
 
 
 def farewell(plan: ClusterPlan) -> str:

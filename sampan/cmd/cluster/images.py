@@ -10,18 +10,20 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import subprocess
+import socket
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sampan.cmd.cluster.containerd import PAUSE_IMAGE, snapshotter_of
-from sampan.cmd.cluster.plan import NodePlan
+from sampan.cmd.cluster.plan import NodePlan, make_private, write_private
 from sampan.cmd.cluster.shell import ClusterError, run
 
 CATATONIT = Path("/usr/bin/catatonit")
 BUSYBOX = Path("/bin/busybox")
 BUSYBOX_VERSIONS = ("1", "2")
+BUILTIN = (PAUSE_IMAGE, *(f"localhost/busybox:{version}" for version in BUSYBOX_VERSIONS))
 ARCHITECTURES = {
     "x86_64": "amd64",
     "aarch64": "arm64",
@@ -34,36 +36,41 @@ NAMESPACE = "k8s.io"
 """The containerd namespace CRI works in."""
 
 
-def archive(
-    tags: Iterable[str],
-    files: Mapping[str, bytes],
-    *,
-    architecture: str,
-    links: Mapping[str, str] | None = None,
-    directories: Iterable[str] = (),
-    entrypoint: Iterable[str] = (),
-    command: Iterable[str] = (),
-    environment: Iterable[str] = (),
-) -> bytes:
-    """A docker-archive tar of one layer. `files` maps paths to contents, all executable; `links` maps paths to targets."""
-    layer = _layer(files, links or {}, directories)
-    configuration = {
-        "architecture": architecture,
-        "os": "linux",
-        "config": {"Entrypoint": list(entrypoint), "Cmd": list(command), "Env": list(environment)},
-        "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]},
-    }
-    config = json.dumps(configuration).encode()
-    config_name = hashlib.sha256(config).hexdigest() + ".json"
-    manifest = json.dumps([{"Config": config_name, "RepoTags": list(tags), "Layers": ["layer.tar"]}]).encode()
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image: its tag, its layers (tar files, the lowest first), and how it is run."""
+
+    tag: str
+    layers: Sequence[bytes]
+    entrypoint: Sequence[str] = ()
+    command: Sequence[str] = ()
+    environment: Sequence[str] = ()
+
+
+def archive(images: Sequence[Image], architecture: str) -> bytes:
+    """A docker-archive tar of images, layers that they share once."""
+    parts: dict[str, bytes] = {}
+    manifest = []
+    for image in images:
+        digests = [hashlib.sha256(data).hexdigest() for data in image.layers]
+        run_as = {"Entrypoint": [*image.entrypoint], "Cmd": [*image.command], "Env": [*image.environment]}
+        rootfs = {"type": "layers", "diff_ids": [f"sha256:{digest}" for digest in digests]}
+        config = json.dumps({"architecture": architecture, "os": "linux", "config": run_as, "rootfs": rootfs}).encode()
+        config_name = hashlib.sha256(config).hexdigest() + ".json"
+        names = [f"{digest}/layer.tar" for digest in digests]
+        parts |= {config_name: config, **dict(zip(names, image.layers, strict=True))}
+        manifest.append({"Config": config_name, "RepoTags": [image.tag], "Layers": names})
+    parts["manifest.json"] = json.dumps(manifest).encode()
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for name, data in (("layer.tar", layer), (config_name, config), ("manifest.json", manifest)):
+        for name, data in parts.items():
             _add(tar, name, data, mode=0o644)
     return out.getvalue()
 
 
-def _layer(files: Mapping[str, bytes], links: Mapping[str, str], directories: Iterable[str]) -> bytes:
+def layer(files: Mapping[str, bytes], links: Mapping[str, str] | None = None, directories: Iterable[str] = ()) -> bytes:
+    """A layer's tar. `files` maps paths to contents, all executable; `links` maps paths to targets."""
+    links = links or {}
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
         parents = {str(parent) for path in (*files, *links) for parent in Path(path).parents}
@@ -86,29 +93,32 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes, *, mode: int) -> None:
     tar.addfile(info, io.BytesIO(data))
 
 
-def pause_archive(architecture: str) -> bytes:
-    return archive(
-        [PAUSE_IMAGE], {"pause": _binary(CATATONIT, "catatonit")}, architecture=architecture, entrypoint=["/pause", "-P"]
-    )
+def builtin() -> list[Image]:
+    """The images every node has from the start."""
+    pause = Image(PAUSE_IMAGE, [layer({"pause": _binary(CATATONIT, "catatonit")})], entrypoint=["/pause", "-P"])
+    return [pause, *busybox()]
 
 
-def busybox_archive(version: str, architecture: str) -> bytes:
-    binary = _binary(BUSYBOX, "busybox-static")
+def busybox() -> list[Image]:
     applets = [Path(line).name for line in run([str(BUSYBOX), "--list"]).splitlines()]
-    return archive(
-        [f"localhost/busybox:{version}"],
+    base = layer(
         {
-            "bin/busybox": binary,
+            "bin/busybox": _binary(BUSYBOX, "busybox-static"),
             "etc/passwd": b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
             "etc/group": b"root:x:0:\nnogroup:x:65534:\n",
-            "etc/image-version": version.encode() + b"\n",
         },
-        architecture=architecture,
         links={f"bin/{applet}": "busybox" for applet in applets if applet != "busybox"},
         directories=("tmp", "root", "proc", "sys", "dev", "var", "www"),
-        command=["sh"],
-        environment=["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
     )
+    return [
+        Image(
+            f"localhost/busybox:{version}",
+            [base, layer({"etc/image-version": version.encode() + b"\n"})],
+            command=["sh"],
+            environment=["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+        )
+        for version in BUSYBOX_VERSIONS
+    ]
 
 
 def _binary(path: Path, package: str) -> bytes:
@@ -118,20 +128,9 @@ def _binary(path: Path, package: str) -> bytes:
         raise ClusterError(f"{path} is missing: apt-get install {package}") from None
 
 
-def builtin(architecture: str) -> dict[str, bytes]:
-    """The images every node has from the start, by name."""
-    made = {PAUSE_IMAGE: pause_archive(architecture)}
-    made |= {f"localhost/busybox:{version}": busybox_archive(version, architecture) for version in BUSYBOX_VERSIONS}
-    return made
-
-
 def present(node: NodePlan) -> list[str]:
     """Names of the images in the node's store."""
     return run([*_ctr(node), "images", "ls", "-q"]).split()
-
-
-def listing(node: NodePlan) -> str:
-    return run([*_ctr(node), "images", "ls"])
 
 
 def load(node: NodePlan, file: Path) -> list[str]:
@@ -142,35 +141,29 @@ def load(node: NodePlan, file: Path) -> list[str]:
     return named or sorted(set(present(node)) - before)
 
 
-def load_builtin(node: NodePlan, archives: Mapping[str, Path]) -> None:
-    """Import what the node lacks of `archives` (name → file)."""
-    there = set(present(node))
-    for name, file in archives.items():
-        if name not in there:
-            load(node, file)
+def load_builtin(node: NodePlan, file: Path) -> None:
+    """Import the built-in images from their archive unless the node has them all."""
+    if not set(BUILTIN) <= set(present(node)):
+        load(node, file)
 
 
-def write_builtin(directory: Path, architecture: str) -> dict[str, Path]:
-    """The built-in images as files, made once."""
-    directory.mkdir(mode=0o700, exist_ok=True)
-    files = {
-        PAUSE_IMAGE: directory / "pause.tar",
-        **{f"localhost/busybox:{version}": directory / f"busybox-{version}.tar" for version in BUSYBOX_VERSIONS},
-    }
-    if not all(file.exists() for file in files.values()):
-        for name, data in builtin(architecture).items():
-            temporary = files[name].with_suffix(".new")
-            temporary.write_bytes(data)
-            temporary.rename(files[name])
-    return files
+def write_builtin(directory: Path, architecture: str) -> Path:
+    """The archive of the built-in images, made once."""
+    file = directory / "builtin.tar"
+    if not file.exists():
+        make_private(directory)
+        write_private(file, archive(builtin(), architecture))
+    return file
 
 
 def is_ready(node: NodePlan) -> bool:
-    """Whether its containerd answers."""
-    if not node.containerd_socket.exists():
-        return False
-    result = subprocess.run([*_ctr(node), "version"], capture_output=True, timeout=10, check=False)
-    return result.returncode == 0
+    """Whether its containerd takes calls: it listens when its plugins have started."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(node.containerd_socket))
+        except OSError:
+            return False
+    return True
 
 
 def _ctr(node: NodePlan) -> list[str]:

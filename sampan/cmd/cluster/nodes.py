@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from sampan.cmd.cluster import cgroups, containerd, images, mounts, network, processes
@@ -47,11 +46,11 @@ def remove_shim_sockets(node: NodePlan) -> None:
         path.unlink(missing_ok=True)
 
 
-def load_images(node: NodePlan, archives: Mapping[str, Path], seconds: float) -> None:
+def load_images(node: NodePlan, archive: Path, seconds: float) -> None:
     """Wait for the node's containerd and import what it lacks. Raises ClusterError."""
     deadline = time.monotonic() + seconds
     while not images.is_ready(node):
         if time.monotonic() > deadline:
             raise ClusterError(f"containerd of {node.name} does not answer: see sampan logs containerd-{node.name}")
         time.sleep(0.05)
-    images.load_builtin(node, archives)
+    images.load_builtin(node, archive)

@@ -193,11 +193,17 @@ def _state_document(plan: ClusterPlan) -> dict[str, Any]:
         return {}
 
 
-def supervisor_pid(plan: ClusterPlan) -> int:
-    """The supervisor's process id; 0 while none runs."""
+def supervisor(plan: ClusterPlan) -> tuple[int, float]:
+    """The supervisor's process id and when it began, in seconds since the epoch; 0 while none runs."""
     document = _state_document(plan)
     pid = int(document.get("pid", 0))
-    return pid if pid and supervise.start_time_of(pid) == document.get("start_time") else 0
+    if not pid or supervise.start_time_of(pid) != document.get("start_time"):
+        return 0, 0.0
+    return pid, float(document["started"])
+
+
+def supervisor_pid(plan: ClusterPlan) -> int:
+    return supervisor(plan)[0]
 
 
 def states(plan: ClusterPlan) -> dict[str, ProcessState]:
