@@ -108,10 +108,7 @@ class RuntimeStreams:
 
         if not status.log_path:
             return _nothing()
-        path = Path(status.log_path)
-        if not path.exists():
-            raise StreamFailure(400, f'failed to open log file "{path}": no such file or directory')
-        return read_log(path, options, is_running, self._clock)
+        return read_log(_existing(status.log_path), options, is_running, self._clock)
 
     async def exec_url(
         self,
@@ -166,6 +163,13 @@ class RuntimeStreams:
         if found is None or not found.running:
             raise StreamFailure(500, f'container not found ("{container}")')
         return found
+
+
+def _existing(path: str) -> Path:
+    found = Path(path)
+    if not found.exists():
+        raise StreamFailure(400, f'failed to open log file "{path}": no such file or directory')
+    return found
 
 
 async def _nothing() -> AsyncIterator[bytes]:
