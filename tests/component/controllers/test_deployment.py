@@ -13,6 +13,7 @@ from sampan.api.types.apps_v1 import (
 from sampan.api.types.core_v1 import Event, Pod
 from sampan.api.types.meta_v1 import LabelSelector, ObjectMeta
 from sampan.client.rest import STRATEGIC_PATCH
+from tests.component.conftest import Api
 from tests.component.controllers.world import World, template, world
 from tests.unit.fakeapi import run
 
@@ -73,9 +74,9 @@ async def scalings(w: World) -> list[str]:
     return [e.message for e in events if e.reason == "ScalingReplicaSet"]
 
 
-def test_a_deployment_makes_a_replica_set_and_becomes_available() -> None:
+def test_a_deployment_makes_a_replica_set_and_becomes_available(api: Api) -> None:
     async def work() -> None:
-        async with world(kubelet=True) as w:
+        async with world(api, kubelet=True) as w:
             await w.client.create(deployment())
             d = await rolled_out(w)
             assert d.metadata.annotations[REVISION] == "1"
@@ -96,9 +97,9 @@ def test_a_deployment_makes_a_replica_set_and_becomes_available() -> None:
     run(work())
 
 
-def test_a_new_image_rolls_out_within_its_bounds_and_can_be_undone() -> None:
+def test_a_new_image_rolls_out_within_its_bounds_and_can_be_undone(api: Api) -> None:
     async def work() -> None:
-        async with world(kubelet=True) as w:
+        async with world(api, kubelet=True) as w:
             await w.client.create(deployment(strategy=rolling(1, 1)))
             await rolled_out(w)
             most, fewest = 0, 99
@@ -130,9 +131,9 @@ def test_a_new_image_rolls_out_within_its_bounds_and_can_be_undone() -> None:
     run(work())
 
 
-def test_scaling_in_mid_rollout_is_shared_in_proportion() -> None:
+def test_scaling_in_mid_rollout_is_shared_in_proportion(api: Api) -> None:
     async def work() -> None:
-        async with world() as w:
+        async with world(api) as w:
             await w.client.create(deployment(10, strategy=rolling(3, 2)))
             await w.set_ready(*await w.pods_number(10))
             await rolled_out(w)
@@ -154,9 +155,9 @@ def test_scaling_in_mid_rollout_is_shared_in_proportion() -> None:
     run(work())
 
 
-def test_recreate_ends_every_old_pod_before_the_first_new_one() -> None:
+def test_recreate_ends_every_old_pod_before_the_first_new_one(api: Api) -> None:
     async def work() -> None:
-        async with world() as w:
+        async with world(api) as w:
             await w.client.create(deployment(2, strategy=DeploymentStrategy(type="Recreate")))
             old = await w.pods_number(2)
             await w.set_ready(*old)
@@ -176,9 +177,9 @@ def test_recreate_ends_every_old_pod_before_the_first_new_one() -> None:
     run(work())
 
 
-def test_a_paused_deployment_scales_but_does_not_roll() -> None:
+def test_a_paused_deployment_scales_but_does_not_roll(api: Api) -> None:
     async def work() -> None:
-        async with world(kubelet=True) as w:
+        async with world(api, kubelet=True) as w:
             await w.client.create(deployment(2))
             await rolled_out(w)
             await patch(w, {"spec": {"paused": True}})
@@ -198,9 +199,9 @@ def test_a_paused_deployment_scales_but_does_not_roll() -> None:
     run(work())
 
 
-def test_old_replica_sets_beyond_the_history_limit_are_removed() -> None:
+def test_old_replica_sets_beyond_the_history_limit_are_removed(api: Api) -> None:
     async def work() -> None:
-        async with world(kubelet=True) as w:
+        async with world(api, kubelet=True) as w:
             await w.client.create(deployment(1, revisionHistoryLimit=1))
             for tag in "abc":
                 await rolled_out(w)
@@ -215,9 +216,9 @@ def test_old_replica_sets_beyond_the_history_limit_are_removed() -> None:
     run(work())
 
 
-def test_a_rollout_without_progress_exceeds_its_deadline() -> None:
+def test_a_rollout_without_progress_exceeds_its_deadline(api: Api) -> None:
     async def work() -> None:
-        async with world() as w:
+        async with world(api) as w:
             await w.client.create(deployment(1, progressDeadlineSeconds=1))
 
             async def failed() -> bool:
@@ -229,9 +230,9 @@ def test_a_rollout_without_progress_exceeds_its_deadline() -> None:
     run(work())
 
 
-def test_min_ready_seconds_hold_back_availability() -> None:
+def test_min_ready_seconds_hold_back_availability(api: Api) -> None:
     async def work() -> None:
-        async with world(kubelet=True) as w:
+        async with world(api, kubelet=True) as w:
             await w.client.create(deployment(1, minReadySeconds=1))
 
             async def ready_only() -> bool:

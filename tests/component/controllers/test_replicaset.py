@@ -3,6 +3,7 @@ from __future__ import annotations
 from sampan.api.types.apps_v1 import ReplicaSet, ReplicaSetSpec
 from sampan.api.types.core_v1 import Event, Pod
 from sampan.api.types.meta_v1 import LabelSelector, ObjectMeta
+from tests.component.conftest import Api
 from tests.component.controllers.world import World, template, world
 from tests.unit.fakeapi import run
 
@@ -20,9 +21,9 @@ async def scale(w: World, name: str, replicas: int) -> None:
     await w.client.patch(ReplicaSet, name, "default", {"spec": {"replicas": replicas}})
 
 
-def test_a_replica_set_makes_its_pods_and_says_so() -> None:
+def test_a_replica_set_makes_its_pods_and_says_so(api: Api) -> None:
     async def work() -> None:
-        async with world() as w:
+        async with world(api) as w:
             rs = await w.client.create(replica_set())
             pods = await w.pods_number(3)
             for pod in pods:
@@ -42,9 +43,9 @@ def test_a_replica_set_makes_its_pods_and_says_so() -> None:
     run(work())
 
 
-def test_the_status_follows_the_pods() -> None:
+def test_the_status_follows_the_pods(api: Api) -> None:
     async def work() -> None:
-        async with world() as w:
+        async with world(api) as w:
             await w.client.create(replica_set())
             pods = await w.pods_number(3)
             await w.set_ready(*pods[:2])
@@ -63,9 +64,9 @@ def test_the_status_follows_the_pods() -> None:
     run(work())
 
 
-def test_a_deleted_pod_is_replaced() -> None:
+def test_a_deleted_pod_is_replaced(api: Api) -> None:
     async def work() -> None:
-        async with world(kubelet=True) as w:
+        async with world(api, kubelet=True) as w:
             await w.client.create(replica_set())
             first = (await w.pods_number(3))[0]
             await w.client.delete(Pod, first.metadata.name, "default")
@@ -75,9 +76,9 @@ def test_a_deleted_pod_is_replaced() -> None:
     run(work())
 
 
-def test_scaling_down_takes_the_unready_first() -> None:
+def test_scaling_down_takes_the_unready_first(api: Api) -> None:
     async def work() -> None:
-        async with world() as w:
+        async with world(api) as w:
             await w.client.create(replica_set())
             pods = await w.pods_number(3)
             await w.set_ready(pods[0])
@@ -93,9 +94,9 @@ def test_scaling_down_takes_the_unready_first() -> None:
     run(work())
 
 
-def test_orphans_are_adopted_and_strays_released() -> None:
+def test_orphans_are_adopted_and_strays_released(api: Api) -> None:
     async def work() -> None:
-        async with world() as w:
+        async with world(api) as w:
             orphan = Pod(metadata=ObjectMeta(name="orphan", namespace="default", labels={"app": "web"}), spec=template().spec)
             await w.client.create(orphan)
             await w.client.create(replica_set(replicas=2))
@@ -116,9 +117,9 @@ def test_orphans_are_adopted_and_strays_released() -> None:
     run(work())
 
 
-def test_a_template_that_is_refused_shows_in_the_status_and_an_event() -> None:
+def test_a_template_that_is_refused_shows_in_the_status_and_an_event(api: Api) -> None:
     async def work() -> None:
-        async with world() as w:
+        async with world(api) as w:
             broken = replica_set()
             assert broken.spec.template is not None
             broken.spec.template.spec.serviceAccountName = "missing"
@@ -141,9 +142,9 @@ def test_a_template_that_is_refused_shows_in_the_status_and_an_event() -> None:
     run(work())
 
 
-def test_a_thousand_looks_at_a_stale_cache_make_no_pod_too_many() -> None:
+def test_a_thousand_looks_at_a_stale_cache_make_no_pod_too_many(api: Api) -> None:
     async def work() -> None:
-        async with world(kubelet=True) as w:
+        async with world(api, kubelet=True) as w:
             await w.client.create(replica_set(replicas=30))
             for number in range(30):  # each write makes the controller look again, often before its cache shows its pods
                 await w.client.patch(ReplicaSet, "web", "default", {"metadata": {"annotations": {"n": str(number)}}})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import cache
 from typing import Any
 
 import msgspec
@@ -13,27 +12,16 @@ import msgspec
 from sampan.api.errors import StatusError
 from sampan.api.types.core_v1 import Container, Pod, PodCondition, PodIP, PodSpec, PodStatus, PodTemplateSpec
 from sampan.api.types.meta_v1 import ObjectMeta
-from sampan.apiserver.config import APIServerConfig
-from sampan.apiserver.server import APIServer
 from sampan.client.codec import T
-from sampan.client.config import ClientConfig
 from sampan.client.rest import Client
 from sampan.client.transport import Transport
 from sampan.controllers.manager import ControllerManager, ControllerManagerOptions
 from sampan.lib.clock import Clock, RealClock, rfc3339
 from sampan.lib.tasks import Tasks
-from sampan.pki.certificates import CA, new_key_pem
 from sampan.store.memory import MemoryStore
+from tests.component.conftest import Api
 
 DEADLINE_SECONDS = 10.0
-
-
-@cache
-def authority() -> tuple[CA, tuple[bytes, bytes], tuple[bytes, bytes], bytes]:
-    ca = CA.create("test-ca")
-    server = ca.issue("kube-apiserver", [], ["localhost"], ["127.0.0.1"], ["server"])
-    admin = ca.issue("admin", ["system:masters"], [], [], ["client"])
-    return ca, server, admin, new_key_pem()
 
 
 class World:
@@ -121,29 +109,17 @@ class World:
 
 @asynccontextmanager
 async def world(
-    *, clock: Clock | None = None, options: ControllerManagerOptions | None = None, kubelet: bool = False
+    api: Api, *, clock: Clock | None = None, options: ControllerManagerOptions | None = None, kubelet: bool = False
 ) -> AsyncIterator[World]:
     """`kubelet`: pods become ready by themselves."""
     clock = clock or RealClock()
-    ca, (cert, key), (admin_cert, admin_key), token_key = authority()
-    config = APIServerConfig(
-        tls_cert_pem=cert, tls_key_pem=key, client_ca_pem=ca.cert_pem, service_account_key_pem=token_key
-    )  # fmt: skip
-    server = APIServer(MemoryStore(clock), config=config, clock=clock)
-    await server.start()
-    client = ClientConfig(server.url, ca_pem=ca.cert_pem, cert_pem=admin_cert, key_pem=admin_key)
-    try:
-        async with Transport(client) as transport, Transport(client) as managers, Tasks() as tasks:
-            made = World(Client(transport, clock))
-            manager = ControllerManager(
-                Client(managers, clock), options=options or ControllerManagerOptions(ca_pem=ca.cert_pem)
-            )
-            tasks.start(manager.run(), "manager")
-            if kubelet:
-                tasks.start(made.keep_ready(), "kubelet")
-            yield made
-    finally:
-        await server.stop(0)
+    async with api.serve(clock, MemoryStore(clock)) as served, Transport(served.admin) as transport, Tasks() as tasks:
+        made = World(served.client)
+        options = options or ControllerManagerOptions(ca_pem=served.credentials.ca.cert_pem)
+        tasks.start(ControllerManager(Client(transport, clock), options=options).run(), "manager")
+        if kubelet:
+            tasks.start(made.keep_ready(), "kubelet")
+        yield made
 
 
 def template(**labels: str) -> PodTemplateSpec:
