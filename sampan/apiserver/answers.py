@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from sampan.api.errors import StatusError
+from sampan.api.errors import METHOD_NOT_ALLOWED, StatusError
 from sampan.apiserver.negotiation import YAML, Form
 from sampan.lib.http import Request, Response
 
@@ -29,6 +29,10 @@ def failure(error: StatusError) -> Response:
     if error.retry_after_seconds:
         headers = (("Retry-After", str(error.retry_after_seconds)),)
     return Response(error.code, _encode(error.status()) + b"\n", headers=headers)
+
+
+def method_not_allowed() -> StatusError:
+    return StatusError(405, METHOD_NOT_ALLOWED, "the server does not allow this method on the requested resource")
 
 
 def status_bytes(error: StatusError) -> bytes:
@@ -56,10 +60,16 @@ def dress(request: Request, body: bytes, form: Form, status: int = 200, warnings
         body = to_yaml(body)
     elif "pretty=" in request.query and is_pretty(request):
         body = msgspec.json.format(body, indent=2)
-    if len(body) > COMPRESS_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
-        body = gzip.compress(body, _LEVEL)
-        headers = (*headers, ("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
-    return Response(status, body, content_type, headers)
+    answer = Response(status, body, content_type, headers)
+    return compressed(request, answer) if len(body) > COMPRESS_BYTES else answer
+
+
+def compressed(request: Request, answer: Response) -> Response:
+    """The answer, packed if it is large and the client takes it so."""
+    if len(answer.body) > COMPRESS_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
+        answer.body = gzip.compress(answer.body, _LEVEL)
+        answer.headers = (*answer.headers, ("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
+    return answer
 
 
 def to_yaml(body: bytes) -> bytes:

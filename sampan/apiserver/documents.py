@@ -1,10 +1,79 @@
-"""Discovery and OpenAPI: documents derived from the scheme."""
+"""Discovery and OpenAPI over HTTP; the documents themselves come from sampan/api/discovery.py and sampan/api/openapi.py."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable, Collection
+
+from sampan.api.discovery import Catalogue, Discovery, aggregated_version
+from sampan.apiserver.answers import compressed
 from sampan.apiserver.context import Context
-from sampan.lib.http import Handler
+from sampan.lib.http import Answer, Request, Response
+
+_VARY = ("Vary", "Accept")
 
 
-def document_pages(context: Context) -> dict[str, Handler]:
-    return {}
+class Documents:
+    """Pages by path; paths come and go with the groups of the scheme, so they are looked up, not listed once."""
+
+    def __init__(
+        self,
+        context: Context,
+        subresources: Collection[tuple[str, str, str]],
+        virtual: Collection[tuple[str, str, str]],
+        address: Callable[[], str],
+    ) -> None:
+        self._context = context
+        self._address = address
+        self.catalogue = Catalogue(context.scheme, subresources, virtual)
+        self._discovery = Discovery(self.catalogue)
+
+    def paths(self) -> list[str]:
+        """Every path that has a document."""
+        found = ["/api", "/api/v1", "/apis"]
+        for group, version in self.catalogue.group_versions():
+            if group:
+                found += [f"/apis/{group}", f"/apis/{group}/{version}"]
+        return list(dict.fromkeys(found))
+
+    def page(self, request: Request) -> Answer | None:
+        """The document at the request's path; None where there is none."""
+        parts = request.path.strip("/").split("/")
+        accept = request.headers.get("accept", "")
+        match parts:
+            case ["api"]:
+                return self._root(request, accept, core=True)
+            case ["apis"]:
+                return self._root(request, accept, core=False)
+            case ["api", version]:
+                return self._document(request, self._discovery.api_resource_list("", version))
+            case ["apis", group]:
+                return self._document(request, self._discovery.api_group(group) if group else None)
+            case ["apis", group, version]:
+                return self._document(request, self._discovery.api_resource_list(group, version) if group else None)
+        return None
+
+    def _root(self, request: Request, accept: str, *, core: bool) -> Answer:
+        version = aggregated_version(accept)
+        if not version:
+            document = self._discovery.api_versions(self._address()) if core else self._discovery.api_group_list()
+            return self._answer(request, document, headers=(_VARY,))
+        document = self._discovery.aggregated(core=core, version=version)
+        content_type = f"application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
+        etag = f'"{hashlib.sha512(document).hexdigest().upper()}"'
+        headers = (("ETag", etag), _VARY, ("Cache-Control", "public"))
+        if request.headers.get("if-none-match") == etag:
+            return Response(304, b"", content_type, headers)
+        return self._answer(request, document, content_type, headers)
+
+    def _document(self, request: Request, document: bytes | None) -> Answer | None:
+        return None if document is None else self._answer(request, document)
+
+    def _answer(
+        self,
+        request: Request,
+        document: bytes,
+        content_type: str = "application/json",
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> Answer:
+        return compressed(request, Response(200, document, content_type, headers))

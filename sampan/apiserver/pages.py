@@ -6,8 +6,7 @@ import platform
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from sampan import GIT_VERSION, KUBERNETES_MAJOR, KUBERNETES_MINOR
-from sampan.api.errors import METHOD_NOT_ALLOWED, StatusError
-from sampan.apiserver.answers import json_answer, text_answer
+from sampan.apiserver.answers import json_answer, method_not_allowed, text_answer
 from sampan.lib.http import Answer, Handler, Request, Response
 from sampan.lib.metrics import CONTENT_TYPE, exposition
 
@@ -79,8 +78,7 @@ def index(paths: Callable[[], Iterable[str]]) -> Handler:
 def only_reads(page: Handler) -> Handler:
     def handle(request: Request) -> Answer | Awaitable[Answer]:
         if request.method not in ("GET", "HEAD"):
-            message = "the server does not allow this method on the requested resource"
-            raise StatusError(405, METHOD_NOT_ALLOWED, message, details={})
+            raise method_not_allowed()
         return page(request)
 
     return handle

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 
-from sampan.api.errors import METHOD_NOT_ALLOWED, StatusError, method_not_supported, page_not_found
-from sampan.apiserver.answers import text_answer
+from sampan.api.errors import page_not_found
+from sampan.apiserver.answers import method_not_allowed, text_answer
 from sampan.apiserver.context import Context
+from sampan.apiserver.documents import Documents
 from sampan.apiserver.endpoint import Endpoint
 from sampan.apiserver.registry.scale import scale
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.lib.http import Answer, Handler, Request
 
 Reply = Answer | Awaitable[Answer]
-
-
-def _method_not_allowed() -> StatusError:
-    return StatusError(405, METHOD_NOT_ALLOWED, "the server does not allow this method on the requested resource", details={})
 
 
 class Routes:
@@ -32,10 +29,11 @@ class Routes:
         pages: Mapping[str, Handler],
         subresources: Mapping[tuple[str, str, str], Handler],
         virtual: Mapping[tuple[str, str, str], Handler],
+        documents: Documents,
     ) -> None:
         self._context = context
         self._pages = pages
-        self._page_prefixes = tuple(path for path in pages if path.endswith("/") and path != "/")
+        self._documents = documents
         self._subresources = subresources
         self._virtual = virtual
         self._endpoints = context.endpoints
@@ -55,21 +53,19 @@ class Routes:
 
     def _page(self, request: Request, path: str) -> Reply:
         page = self._pages.get(path) or self._pages.get(path.rstrip("/"))
-        if page is None:
-            prefix = next((p for p in self._page_prefixes if path.startswith(p)), None)
-            if prefix is None:
-                return text_answer("404 page not found\n", 404)
-            page = self._pages[prefix]
-        return page(request)
+        if page is not None:
+            return page(request)
+        document = self._documents.page(request) if request.method in ("GET", "HEAD") else None
+        return document if document is not None else text_answer("404 page not found\n", 404)
 
     def _not_stored(self, request: Request, info: RequestInfo) -> Reply:
         virtual = self._virtual.get((info.group, info.version, info.resource))
         if virtual is None:
-            if (info.group, info.version) not in self._context.scheme.group_versions():
+            if (info.group, info.version) not in self._documents.catalogue.group_versions():
                 return text_answer("404 page not found\n", 404)
             raise page_not_found()
         if request.method != "POST":
-            raise method_not_supported(info.resource, info.group, info.verb)
+            raise method_not_allowed()
         return virtual(request)
 
     def _collection(self, request: Request, info: RequestInfo, endpoint: Endpoint) -> Reply:
@@ -78,25 +74,25 @@ class Routes:
         if info.namespace and not namespaced and resource.plural != "namespaces":
             raise page_not_found()
         if verb not in resource.verbs:
-            raise _method_not_allowed()
+            raise method_not_allowed()
         if verb == "list":
             return endpoint.list(request, info)
         if verb == "watch":
             return endpoint.watch(request, info)
         if namespaced and not info.namespace:
-            raise _method_not_allowed()
+            raise method_not_allowed()
         if verb == "create":
             return endpoint.create(request, info)
         if verb == "deletecollection":
             return endpoint.deletecollection(request, info)
-        raise _method_not_allowed()
+        raise method_not_allowed()
 
     def _object(self, request: Request, info: RequestInfo, endpoint: Endpoint) -> Reply:
         resource, verb = endpoint.resource, info.verb
         if resource.namespaced != bool(info.namespace) and resource.plural != "namespaces":
             raise page_not_found()
         if verb not in resource.verbs:
-            raise _method_not_allowed()
+            raise method_not_allowed()
         if verb == "get":
             return endpoint.get(request, info)
         if verb == "update":
@@ -107,7 +103,7 @@ class Routes:
             return endpoint.delete(request, info)
         if verb == "watch":
             return endpoint.watch(request, info)
-        raise _method_not_allowed()
+        raise method_not_allowed()
 
     def _subresource(self, request: Request, info: RequestInfo, endpoint: Endpoint) -> Reply:
         resource = endpoint.resource
@@ -122,7 +118,7 @@ class Routes:
                 return endpoint.update(request, info, part)
             if info.verb == "patch":
                 return endpoint.patch(request, info, part)
-            raise _method_not_allowed()
+            raise method_not_allowed()
         if info.subresource == "scale" and resource.scale is not None:
             return scale(endpoint, request, info)
         raise page_not_found()

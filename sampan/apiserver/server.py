@@ -21,7 +21,7 @@ from sampan.apiserver.bootstrap import bootstrap
 from sampan.apiserver.chain import build
 from sampan.apiserver.config import APIServerConfig
 from sampan.apiserver.context import Context
-from sampan.apiserver.documents import document_pages
+from sampan.apiserver.documents import Documents
 from sampan.apiserver.endpoint import Endpoint
 from sampan.apiserver.filters.authn import authentication
 from sampan.apiserver.kubernetes_service import keep_kubernetes_service
@@ -140,6 +140,8 @@ class APIServer:
     def _endpoints(self) -> dict[tuple[str, str, str], Endpoint]:
         found: dict[tuple[str, str, str], Endpoint] = {}
         for resource in self.scheme:
+            if resource.virtual:
+                continue
             registry, hub = self.registries.serve(resource), self.registries.hub_of(resource)
             found[resource.group, resource.version, resource.plural] = Endpoint(registry, hub, self.config)
         return found
@@ -151,10 +153,14 @@ class APIServer:
         pages |= health_pages("healthz", {**checks, "poststarthook/rbac/bootstrap-roles": self._start_problem})
         pages |= health_pages("livez", checks)
         pages |= health_pages("readyz", {**informed, "shutdown": lambda: "process is shutting down" if self._stopping else ""})
-        pages |= document_pages(self.context)
-        pages["/"] = index(lambda: pages)
+        subresources, virtual = subresource_handlers(self.context), virtual_handlers(self.context)
+        documents = Documents(self.context, subresources, virtual, self._public_address)
+        pages["/"] = index(lambda: [*pages, *documents.paths()])
         pages = {path: only_reads(page) for path, page in pages.items()}
-        return Routes(self.context, pages, subresource_handlers(self.context), virtual_handlers(self.context))
+        return Routes(self.context, pages, subresources, virtual, documents)
+
+    def _public_address(self) -> str:
+        return f"{self.config.advertise_address or self.config.bind[0][0]}:{self.port}"
 
     def _store_problem(self) -> str:
         return "" if self.feed.healthy else "the store is unavailable"

@@ -32,7 +32,7 @@ class Registries:
 
     def add_scheme(self, scheme: Scheme) -> None:
         for resource in scheme:
-            if resource.stored_as is None and (resource.group, resource.plural) not in self._by_plural:
+            if not resource.virtual and resource.stored_as is None and (resource.group, resource.plural) not in self._by_plural:
                 self.add(resource)
 
     def add(self, resource: Resource, *, custom: bool = False) -> Registry:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sampan.api.errors import METHOD_NOT_ALLOWED, StatusError, bad_request, invalid
+from sampan.api.errors import bad_request, invalid
 from sampan.api.patch import json_patch, merge_patch
 from sampan.api.resource import Scale, Tree
-from sampan.apiserver.answers import dress
+from sampan.apiserver.answers import dress, method_not_allowed
 from sampan.apiserver.negotiation import negotiate
 from sampan.apiserver.registry.bodies import decode_any, media_type
 from sampan.apiserver.registry.metadata import check_names
@@ -61,7 +61,7 @@ def scale(endpoint: Endpoint, request: Request, info: RequestInfo) -> Answer | A
         return _show(request, scale_of(endpoint.registry.get(info.namespace, info.name).tree(), rules))
     if info.verb in ("update", "patch"):
         return _write(endpoint, request, info)
-    raise StatusError(405, METHOD_NOT_ALLOWED, "the server does not allow this method on the requested resource", details={})
+    raise method_not_allowed()
 
 
 def _rules(endpoint: Endpoint) -> Scale:

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from sampan.apiserver import reviews
 from sampan.apiserver.context import Context
+from sampan.apiserver.subresources import token
+from sampan.apiserver.subresources.binding import binding
+from sampan.apiserver.subresources.eviction import eviction
+from sampan.apiserver.subresources.finalize import finalize
 from sampan.apiserver.subresources.podstreams import pod_stream_handlers
 from sampan.lib.http import Handler
 
-
-def subresource_handlers(context: Context) -> dict[tuple[str, str, str], Handler]:
-    return {**pod_stream_handlers(context)}
+Key = tuple[str, str, str]
 
 
-def virtual_handlers(context: Context) -> dict[tuple[str, str, str], Handler]:
-    return {}
+def subresource_handlers(context: Context) -> dict[Key, Handler]:
+    return {
+        **pod_stream_handlers(context),
+        ("", "pods", "binding"): binding(context),
+        ("", "pods", "eviction"): eviction(context),
+        ("", "namespaces", "finalize"): finalize(context),
+        ("", "serviceaccounts", "token"): token.make(context),
+    }
+
+
+def virtual_handlers(context: Context) -> dict[Key, Handler]:
+    """Resources that are created and never stored, by (group, version, plural)."""
+    return {**reviews.handlers(context), ("", "v1", "bindings"): binding(context)}
