@@ -15,6 +15,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import resource
 import select
 import signal
 import sys
@@ -25,6 +26,9 @@ STEADY_SECONDS = 10.0
 FIRST_WAIT_SECONDS = 0.1
 LONGEST_WAIT_SECONDS = 10.0
 STOP_SECONDS = 10.0
+PRIVATE_UMASK = 0o077
+OPEN_FILES = 65536
+"""A login shell allows 1,024 open files, which is too few for a server of watches and for containers."""
 LOG_LIMIT_BYTES = 16 * 1024 * 1024
 HOUSEKEEPING_SECONDS = 5.0
 
@@ -50,15 +54,19 @@ class Process:
         quiet = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
         environment = {**os.environ, **spec.get("environment", {})}
         defaults = [signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGINT, signal.SIGPIPE]
-        self.pid = os.posix_spawnp(
-            spec["argv"][0],
-            spec["argv"],
-            environment,
-            file_actions=[quiet, *log],
-            setsid=True,
-            setsigdef=defaults,
-            setsigmask=[],
-        )
+        umask = os.umask(spec.get("umask", PRIVATE_UMASK))
+        try:
+            self.pid = os.posix_spawnp(
+                spec["argv"][0],
+                spec["argv"],
+                environment,
+                file_actions=[quiet, *log],
+                setsid=True,
+                setsigdef=defaults,
+                setsigmask=[],
+            )
+        finally:
+            os.umask(umask)
         self._watch()
 
     def adopt(self, pid: int, start_time: str) -> bool:
@@ -256,7 +264,10 @@ class Supervisor:
 
 
 def main(directory: str) -> int:
-    os.umask(0o077)
+    os.umask(PRIVATE_UMASK)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = min(hard, OPEN_FILES) if hard != resource.RLIM_INFINITY else OPEN_FILES
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     lock = os.open(os.path.join(directory, "supervisor.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ class ProcessSpec:
     argv: list[str]
     log: str
     environment: dict[str, str]
+    umask: int = 0o077
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,9 @@ def node_processes(plan: ClusterPlan, node: NodePlan) -> list[ProcessSpec]:
             *(["--resolv-conf="] if plan.isolated else []),
         ),
     ]
-    return [_spec(plan, f"containerd-{node.name}", containerd), _spec(plan, f"agent-{node.name}", agent)]
+    processes = [_spec(plan, f"containerd-{node.name}", containerd), _spec(plan, f"agent-{node.name}", agent)]
+    # Both make files that containers see, whatever user they run as; the directories above are root's alone.
+    return [replace(process, umask=0o022) for process in processes]
 
 
 def all_processes(plan: ClusterPlan) -> list[ProcessSpec]:
@@ -141,8 +144,7 @@ def _spec(plan: ClusterPlan, name: str, argv: list[str]) -> ProcessSpec:
 
 def write_specs(plan: ClusterPlan, specs: Iterable[ProcessSpec]) -> bool:
     """Write what the supervisor reads; whether it differs from what was there."""
-    document = [{"name": spec.name, "argv": spec.argv, "log": spec.log, "environment": spec.environment} for spec in specs]
-    text = json.dumps({"processes": document}, indent=1)
+    text = json.dumps({"processes": [asdict(spec) for spec in specs]}, indent=1)
     path = plan.run_dir / "processes.json"
     if path.exists() and path.read_text() == text:
         return False
