@@ -117,6 +117,11 @@ class Resource:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
+    def virtual(self) -> bool:
+        """Whether there are no objects of it: what is created is answered and forgotten, as reviews are."""
+        return "get" not in self.verbs
+
+    @property
     def qualified_plural(self) -> str:
         """As it stands in error messages: "deployments.apps", "pods"."""
         return f"{self.plural}.{self.group}" if self.group else self.plural

@@ -37,6 +37,7 @@ class Asked:
         name: str = "",
         path: str = "",
         field_selector: str = "",
+        is_resource: bool = True,
     ) -> None:
         self.verb = verb
         self.group = group
@@ -46,7 +47,7 @@ class Asked:
         self.name = name
         self.path = path
         self.field_selector = field_selector
-        self.is_resource = not path
+        self.is_resource = is_resource
 
 
 class Authorizer:
@@ -69,7 +70,7 @@ class Authorizer:
     def rules_for(self, user: User, namespace: str) -> Sequence[Rule]:
         """What the user is granted by rules: all that an escalation check and a rules review go by."""
         if MASTERS in user.groups:
-            return _EVERYTHING
+            return [*_EVERYTHING, *self._rbac.rules_for(user, namespace)]
         return self._rbac.rules_for(user, namespace)
 
     def role_rules(self, kind: str, name: str, namespace: str) -> Sequence[Rule] | None:
