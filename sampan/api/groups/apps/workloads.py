@@ -68,8 +68,9 @@ def validate_counts(status: Tree, fields: Sequence[str]) -> list[FieldError]:
     errors: list[FieldError] = []
     total, ready = status.get("replicas", 0), status.get("readyReplicas", 0)
     for field in fields:
-        if status.get(field, 0) > total:
-            errors.append(invalid(f"status.{field}", status[field], "cannot be greater than status.replicas"))
+        count = status.get(field, 0)
+        if count > total:
+            errors.append(invalid(f"status.{field}", count, "cannot be greater than status.replicas"))
     available = status.get("availableReplicas", 0)
     if available > ready:
         errors.append(invalid("status.availableReplicas", available, "cannot be greater than readyReplicas"))
