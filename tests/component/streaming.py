@@ -114,6 +114,9 @@ class Cluster:
         answer = await self.served.create("pods", tree)
         assert answer.status == 201, answer.body
         self.node.add(tree)
+        status = msgspec.to_builtins(self.node.statuses[tree["metadata"]["name"]])
+        patched = await self.served.patch(f"{NAMESPACE}/pods/{tree['metadata']['name']}/status", {"status": status})
+        assert patched.status == 200, patched.body
 
     @asynccontextmanager
     async def spdy(self, path: str, query: Sequence[tuple[str, str]], version: str) -> AsyncIterator[Session]:

@@ -171,14 +171,20 @@ async def _copy_input(process: Process) -> int:
 
 
 async def _echo_ports(session: Session, tasks: Tasks) -> None:
-    """What comes on a forwarded connection goes back on it."""
+    """What comes on a forwarded connection goes back on it; its error stream, opened before, ends with it."""
+    errors: dict[str, Stream] = {}
     while (stream := await session.accept()) is not None:
         stream.reply()
-        if stream.headers.get("streamtype") == "data":
-            tasks.start(_echo(stream), "simulated-port")
+        request = stream.headers.get("requestid", "")
+        if stream.headers.get("streamtype") == "error":
+            errors[request] = stream
+        else:
+            tasks.start(_echo(stream, errors.pop(request, None)), "simulated-port")
 
 
-async def _echo(stream: Stream) -> None:
+async def _echo(stream: Stream, error: Stream | None) -> None:
     while data := await stream.read():
         stream.write(data)
     stream.close()
+    if error is not None:
+        error.close()
