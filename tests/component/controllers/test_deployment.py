@@ -170,7 +170,6 @@ def test_recreate_ends_every_old_pod_before_the_first_new_one(api: Api) -> None:
             assert "2" not in await sets(w)
             for pod in old:
                 await w.client.patch(Pod, pod.metadata.name, "default", {"metadata": {"finalizers": None}})
-                await w.client.delete(Pod, pod.metadata.name, "default", grace_seconds=0)
             await w.set_ready(*await w.pods_number(2))
             await rolled_out(w)
 
