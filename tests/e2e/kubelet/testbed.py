@@ -47,7 +47,9 @@ CNI = {
         {"type": "portmap", "capabilities": {"portMappings": True}},
     ],
 }
-APPLETS = "sh sleep cat echo ls env wget httpd nslookup nc ip id touch true false stat hostname ps kill tail rm mkdir head".split()
+APPLETS = (
+    "sh sleep cat echo ls env wget httpd nslookup nc ip id touch true false stat hostname ps kill tail rm mkdir head".split()
+)
 BUSYBOX = "sampan.local/busybox:1"
 
 
@@ -111,12 +113,16 @@ def _images(root: Path, socket: str) -> None:
     pause = _layer({"pause": Path("/usr/bin/catatonit")}, {}, ())
     archive(root / "pause.tar", "sampan.local/pause:1", pause, {"Entrypoint": ["/pause", "-P"]})
     busybox = _layer(
-        {"bin/busybox": Path("/bin/busybox")}, {f"bin/{a}": "busybox" for a in APPLETS}, ("bin", "etc", "tmp", "proc", "sys", "dev")
+        {"bin/busybox": Path("/bin/busybox")},
+        {f"bin/{a}": "busybox" for a in APPLETS},
+        ("bin", "etc", "tmp", "proc", "sys", "dev"),
     )
     archive(root / "busybox.tar", BUSYBOX, busybox, {"Env": ["PATH=/bin"], "Cmd": ["sh"]})
     for name in ("pause", "busybox"):
         subprocess.run(
-            ["ctr", "-a", socket, "-n", "k8s.io", "images", "import", str(root / f"{name}.tar")], check=True, capture_output=True
+            ["ctr", "-a", socket, "-n", "k8s.io", "images", "import", str(root / f"{name}.tar")],
+            check=True,
+            capture_output=True,
         )
 
 
