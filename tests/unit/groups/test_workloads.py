@@ -1,4 +1,4 @@
-"""Deployment and ReplicaSet."""
+"""Deployment, ReplicaSet and ControllerRevision."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sampan.api.groups.apps.controllerrevision import RESOURCE as CONTROLLER_REVISION
 from sampan.api.groups.apps.deployment import RESOURCE as DEPLOYMENT
 from sampan.api.groups.apps.replicaset import RESOURCE as REPLICA_SET
 from sampan.api.resource import Tree
@@ -200,3 +201,21 @@ def test_a_selector_reads_as_on_the_command_line() -> None:
         assert callable(resource.scale.selector)
         assert resource.scale.selector(tree) == "app=web,!gone,tier notin (a,b),x"
     assert REPLICA_SET.selectable["status.replicas"]({"status": {"replicas": 4}}) == "4"
+
+
+REVISION: Tree = {"metadata": {"name": "web-1", "namespace": "default"}, "data": {"spec": {}}, "revision": 1}
+
+
+def test_a_controller_revision_is_a_snapshot() -> None:
+    assert create_errors(CONTROLLER_REVISION, REVISION) == []
+    assert create_errors(CONTROLLER_REVISION, merged(REVISION, {"data": None, "revision": -1})) == [
+        "Required data: Required value: data is mandatory",
+        "Invalid revision: Invalid value: -1: must be greater than or equal to 0",
+    ]
+    assert update_errors(CONTROLLER_REVISION, REVISION, {"data": {"spec": {"a": 1}}}) == [
+        'Invalid data: Invalid value: {"spec":{"a":1}}: field is immutable'
+    ]
+    owner = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "web", "controller": True}
+    tree = merged(REVISION, {"metadata": {"ownerReferences": [owner]}})
+    assert row(CONTROLLER_REVISION, tree) == {"Name": "web-1", "Controller": "daemonset.apps/web", "Revision": 1, "Age": "5m"}
+    assert row(CONTROLLER_REVISION, REVISION)["Controller"] == "<none>"
