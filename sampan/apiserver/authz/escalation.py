@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from sampan.api.errors import StatusError, not_found
 from sampan.api.resource import Resource, Tree
-from sampan.apiserver.admission.chain import CREATE, UPDATE, Attributes
+from sampan.apiserver.admission.chain import CREATE, UPDATE, Attributes, Judge
 from sampan.apiserver.authz.authorizer import MASTERS, Asked, Authorizer
 from sampan.apiserver.authz.policy import GROUP, PLURALS
 from sampan.apiserver.authz.rules import Rule, compact, missing, quoted
@@ -21,7 +21,7 @@ _OWNERSHIP = ("ownerReferences", "finalizers", "managedFields", "resourceVersion
 _PLURAL_OF = {"Role": "roles", "ClusterRole": "clusterroles"}
 
 
-class EscalationCheck:
+class EscalationCheck(Judge):
     """Not one of upstream's plugins, where it wraps the storage of the four kinds; it comes first, which is as early."""
 
     name = "RBACEscalation"
@@ -40,9 +40,6 @@ class EscalationCheck:
             self._check_binding(attributes, new)
         else:
             self._check_role(attributes, new)
-
-    def validate(self, attributes: Attributes) -> None:
-        return None
 
     def _check_role(self, attributes: Attributes, role: Tree) -> None:
         plural = attributes.resource.plural
