@@ -1,8 +1,11 @@
-"""What every cluster has from its first moment: namespaces, priority classes, RBAC."""
+"""What every cluster has from its first moment: namespaces, priority classes, RBAC, how to verify front proxies."""
 
 from __future__ import annotations
 
+import asyncio
+
 from sampan.api.errors import StatusError
+from sampan.api.groups.scheduling.priorityclass import SYSTEM_CLASSES
 from sampan.api.resource import Tree
 from sampan.apiserver.authz.bootstrap import reconcile
 from sampan.apiserver.context import Context
@@ -10,15 +13,38 @@ from sampan.apiserver.registry.generic import Caller, Registry
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
+_DESCRIPTIONS = {
+    "system-node-critical": "Used for system critical pods that must not be moved from their current node.",
+    "system-cluster-critical": (
+        "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."
+    ),
+}
+
 
 async def bootstrap(context: Context) -> None:
     namespaces = context.registry("", "namespaces")
-    for name in NAMESPACES:
-        await _ensure(namespaces, "", {"metadata": {"name": name}})
-    await reconcile(context.registry)
+    await asyncio.gather(*(ensure(namespaces, "", {"metadata": {"name": name}}) for name in NAMESPACES))
+    classes = context.registry("scheduling.k8s.io", "priorityclasses")
+    await asyncio.gather(
+        reconcile(context.registry),
+        ensure(context.registry("", "configmaps"), "kube-system", _authentication(context)),
+        *(ensure(classes, "", _priority_class(name, value)) for name, value in SYSTEM_CLASSES.items()),
+    )
 
 
-async def _ensure(registry: Registry, namespace: str, tree: Tree) -> None:
+def _priority_class(name: str, value: int) -> Tree:
+    return {"metadata": {"name": name}, "value": value, "description": _DESCRIPTIONS[name]}
+
+
+def _authentication(context: Context) -> Tree:
+    """Where extension API servers read which CA signs client certificates."""
+    return {
+        "metadata": {"name": "extension-apiserver-authentication"},
+        "data": {"client-ca-file": context.config.client_ca_pem.decode()},
+    }
+
+
+async def ensure(registry: Registry, namespace: str, tree: Tree) -> None:
     """Create it unless it is there; somebody else's creating it meanwhile is as good."""
     if registry.cache.get(namespace, tree["metadata"]["name"]) is not None:
         return

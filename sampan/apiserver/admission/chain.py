@@ -1,13 +1,14 @@
 """Admission: the plugins every write passes, in upstream's order: first all that may change the object, then all that judge.
 
 A plugin is one file with one class. It says what concerns it, and has `mutate`, `validate` or both; it raises StatusError
-(most often 403) to refuse. Plugins read the caches and never wait.
+(most often 403) to refuse. Plugins read the caches; one that must wait for them to change does so in `settle`, before any sees
+the object.
 https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -47,13 +48,20 @@ class Plugin(Protocol):
         """Asked once for each combination; the answer is kept."""
         ...
 
+    def settle(self, attributes: Attributes) -> Awaitable[None] | None:
+        """None: nothing to wait for."""
+        ...
+
     def mutate(self, attributes: Attributes) -> None: ...
 
     def validate(self, attributes: Attributes) -> None: ...
 
 
 class Judge:
-    """A base for plugins that do only one of the two."""
+    """A base for plugins that do not do everything."""
+
+    def settle(self, attributes: Attributes) -> Awaitable[None] | None:
+        return None
 
     def mutate(self, attributes: Attributes) -> None:
         return None
@@ -81,8 +89,13 @@ class Admission:
             self._concerned[key] = found
         return found
 
-    def mutate(self, attributes: Attributes) -> None:
-        for plugin in self.plugins_for(attributes.resource, attributes.subresource, attributes.operation):
+    async def mutate(self, attributes: Attributes) -> None:
+        plugins = self.plugins_for(attributes.resource, attributes.subresource, attributes.operation)
+        for plugin in plugins:
+            waiting = plugin.settle(attributes)
+            if waiting is not None:
+                await waiting
+        for plugin in plugins:
             plugin.mutate(attributes)
 
     def validate(self, attributes: Attributes) -> None:

@@ -5,9 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sampan.apiserver.admission.chain import Plugin
+from sampan.apiserver.admission.defaulttolerations import DefaultTolerationSeconds
+from sampan.apiserver.admission.namespacelifecycle import NamespaceLifecycle
+from sampan.apiserver.admission.noderestriction import NodeRestriction
+from sampan.apiserver.admission.priority import Priority
+from sampan.apiserver.admission.serviceaccount import ServiceAccount
+from sampan.apiserver.admission.taintnodes import TaintNodesByCondition
 from sampan.apiserver.authz.escalation import EscalationCheck
 from sampan.apiserver.context import Context
 
 
 def default_plugins(context: Context) -> Sequence[Plugin]:
-    return (EscalationCheck(context.authorizer),)
+    namespaces = context.registry("", "namespaces").cache
+    return (
+        EscalationCheck(context.authorizer),
+        NamespaceLifecycle(namespaces),
+        ServiceAccount(context.registry("", "serviceaccounts").cache, context.clock),
+        NodeRestriction(context.registry("", "pods").cache),
+        TaintNodesByCondition(),
+        Priority(context.registry("scheduling.k8s.io", "priorityclasses").cache),
+        DefaultTolerationSeconds(),
+    )

@@ -141,7 +141,7 @@ class Registry:
         resource, name = self.resource, tree["metadata"].get("name", "")
         resource.default(tree)
         attributes = Attributes(CREATE, resource, namespace, name, by.user, tree, None, "", by.dry_run, by.warnings)
-        self.admission.mutate(attributes)
+        await self.admission.mutate(attributes)
         resource.strategy.prepare_create(tree)
         undo = self.hooks.begin_create(tree, by.dry_run)
         try:
@@ -228,7 +228,7 @@ class Registry:
         attributes = Attributes(
             UPDATE, resource, current.namespace, name, by.user, tree, old, part.subresource, by.dry_run, by.warnings
         )
-        self.admission.mutate(attributes)
+        await self.admission.mutate(attributes)
         continue_metadata(tree["metadata"], old["metadata"], resource)
         part.prepare(tree, old)
         undo = self.hooks.begin_update(tree, old, by.dry_run) if part is self.main else nothing
