@@ -262,6 +262,70 @@ def test_a_definition_that_contains_itself_is_checked_at_every_depth() -> None:
     assert [message.rpartition(".")[2] for message in crd.admit_tree(tree).strict] in (['nonsense"'], [])
 
 
+FULL_POD: dict[str, Any] = {
+    "metadata": {
+        "name": "a",
+        "creationTimestamp": "2024-05-01T12:00:00.9Z",
+        "ownerReferences": [{"uid": "u", "controller": True}],
+    },
+    "spec": {
+        "containers": [
+            {
+                "name": "c",
+                "ports": [{"containerPort": 80, "protocol": "TCP"}],
+                "env": [{"name": "A", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu", "divisor": 1}}}],
+                "resources": {"limits": {"cpu": "0.25", "memory": "128974848"}},
+                "livenessProbe": {"httpGet": {"port": "http", "path": "/"}, "periodSeconds": 3},
+                "readinessProbe": {"tcpSocket": {"port": 8080}},
+            }
+        ],
+        "volumes": [
+            {"name": "p", "projected": {"sources": [{"serviceAccountToken": {"path": "t", "expirationSeconds": 3607}}]}}
+        ],
+        "overhead": {"memory": "1.5Ki"},
+        "tolerations": [{"tolerationSeconds": 2**40}],
+    },
+}
+
+
+def test_the_fast_and_the_slow_way_to_decode_agree() -> None:
+    fast = POD.admit(json.dumps(FULL_POD).encode())
+    slow = POD.admit(json.dumps({**FULL_POD, "surprise": 1}).encode())
+    assert slow == (fast.tree, ['unknown field "surprise"'])
+    assert POD.admit_tree(fast.tree) == fast
+
+
+def test_a_structural_schema_decodes_by_the_same_code() -> None:
+    spec = {
+        "type": "object",
+        "properties": {
+            "size": {"type": "integer", "format": "int32"},
+            "port": {"x-kubernetes-int-or-string": True},
+            "open": {
+                "type": "object",
+                "x-kubernetes-preserve-unknown-fields": True,
+                "properties": {"known": {"type": "string"}},
+            },
+            "items": {
+                "type": "array",
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["id"],
+                "items": {"type": "object"},
+            },
+        },
+    }
+    metadata = {"$ref": definitions.REFERENCE_PREFIX + definitions.OBJECT_META}
+    schema = Schema({"type": "object", "properties": {"metadata": metadata, "spec": spec}})
+    tree = {
+        "metadata": {"name": "a"},
+        "spec": {"size": 1, "port": "http", "open": {"known": "x", "more": [1]}, "items": [{"id": 1}]},
+    }
+    assert schema.admit(json.dumps(tree).encode()) == (tree, [])
+    assert schema.admit_tree({"spec": {"sise": 1}}).strict == ['unknown field "spec.sise"']
+    assert schema.check({"spec": {"open": {"known": 1}}}) != []
+    assert at(schema, "spec", "items").map_keys == ("id",)
+
+
 def test_every_definition_makes_a_decoder() -> None:
     for name in definitions.names():
         schema_of(name).check({})
