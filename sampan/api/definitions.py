@@ -8,6 +8,7 @@ with "#/$defs/".
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import KeysView
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, cast
@@ -40,9 +41,9 @@ def _definitions() -> dict[str, msgspec.Raw]:
     return msgspec.json.decode((Path(spec.origin).parent / _FILE).read_bytes(), type=_Document).definitions
 
 
-def names() -> list[str]:
+def names() -> KeysView[str]:
     """Every definition's name, such as "io.k8s.api.core.v1.Pod"."""
-    return list(_definitions())
+    return _definitions().keys()
 
 
 def definition(name: str) -> Tree:

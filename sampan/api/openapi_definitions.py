@@ -50,8 +50,7 @@ def published(name: str, *, v3: bool) -> tuple[Tree, set[str]]:
 
 def reached(roots: Iterable[str], *, v3: bool) -> dict[str, Tree]:
     """The definitions `roots`, and all that these refer to, by name in order. Unknown roots are left out."""
-    known = frozenset(definitions.names())
-    waiting = [name for name in roots if name in known]
+    waiting = [name for name in roots if name in definitions.names()]
     found: dict[str, Tree] = {}
     while waiting:
         name = waiting.pop()
