@@ -146,7 +146,9 @@ class Module:
         elif type_.startswith("dict["):
             default = "default_factory=dict"
         elif type_ == "str":
-            default = "default_factory=str" if required else 'default=""'
+            # An empty string is no time: a required one that is not set has to be left out all the same.
+            is_time = schema.get("$ref", "").endswith(("Time", "MicroTime"))
+            default = "default_factory=str" if required and not is_time else 'default=""'
         elif type_ in ("int", "float", "bool"):
             default = f"default_factory={type_}" if required else "default=None"
             type_ += "" if required else " | None"

@@ -52,7 +52,7 @@ class TokenRequestSpec(Struct, omit_defaults=True, kw_only=True):
 
 
 class TokenRequestStatus(Struct, omit_defaults=True, kw_only=True):
-    expirationTimestamp: str = field(default_factory=str)
+    expirationTimestamp: str = ""
     token: str = field(default_factory=str)
 
 

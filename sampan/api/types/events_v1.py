@@ -27,7 +27,7 @@ class Event(Struct, omit_defaults=True, kw_only=True):
     deprecatedFirstTimestamp: str = ""
     deprecatedLastTimestamp: str = ""
     deprecatedSource: EventSource | None = None
-    eventTime: str = field(default_factory=str)
+    eventTime: str = ""
     metadata: ObjectMeta = field(default_factory=lambda: ObjectMeta())
     note: str = ""
     reason: str = ""
@@ -49,4 +49,4 @@ class EventList(Struct, omit_defaults=True, kw_only=True):
 
 class EventSeries(Struct, omit_defaults=True, kw_only=True):
     count: int = field(default_factory=int)
-    lastObservedTime: str = field(default_factory=str)
+    lastObservedTime: str = ""

@@ -63,7 +63,7 @@ class APIVersions(Struct, omit_defaults=True, kw_only=True):
 
 
 class Condition(Struct, omit_defaults=True, kw_only=True):
-    lastTransitionTime: str = field(default_factory=str)
+    lastTransitionTime: str = ""
     message: str = field(default_factory=str)
     observedGeneration: int | None = None
     reason: str = field(default_factory=str)
