@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -92,7 +93,10 @@ def run(arguments: argparse.Namespace) -> int:
         "serving_key": process.read_file(arguments.tls_private_key_file, "--tls-private-key-file"),
         "client_ca": process.read_file(arguments.client_ca_file, "--client-ca-file"),
     }
-    return process.serve("agent", arguments, lambda: work(arguments, config, files))
+    # The agent forks helpers (nft, ip), and gRPC's fork handlers would only complain that they cannot run.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
+    # Not uvloop: its datagram transports are none of asyncio's class, and it raises where a helper leaves its input unread.
+    return process.serve("agent", arguments, lambda: work(arguments, config, files), asyncio.new_event_loop)
 
 
 async def work(arguments: argparse.Namespace, config: ClientConfig, files: Mapping[str, bytes]) -> None:
