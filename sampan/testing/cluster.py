@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import msgspec
+import structlog
 import uvloop
 import yaml
 
@@ -24,6 +25,7 @@ from sampan.client.kubeconfig import dump
 from sampan.client.rest import MERGE_PATCH, Client
 from sampan.client.transport import Transport
 from sampan.lib.clock import Clock, RealClock
+from sampan.lib.log import configure
 from sampan.testing.controlplane import ControlPlane, Credentials
 from sampan.testing.resources import Resource, discover, find_kind, find_name
 
@@ -46,6 +48,8 @@ class Cluster:
     """
 
     def __init__(self, *, nodes: int = 1, clock: Clock | None = None) -> None:
+        if not structlog.is_configured():
+            configure("warning")
         self._nodes = nodes
         self._clock = clock or RealClock()
         self._thread = threading.Thread(target=self._main, name="sampan-cluster", daemon=True)
