@@ -94,11 +94,10 @@ class SimulatedStreaming:
             session = Session(duplex, server=True)
             try:
                 async with Tasks() as tasks:
-                    tasks.start(session.run(), "simulated-session")
-                    if ticket.process is not None:
-                        await self._serve(session, ticket.process, ticket.streams)
-                    else:
-                        await _echo_ports(session, tasks)
+                    ended = tasks.start(session.run(), "simulated-session")
+                    served = tasks.start(self._serve(session, ticket, tasks), "simulated-process")
+                    # A process whose client has gone is not kept for itself.
+                    await asyncio.wait((ended, served), return_when=asyncio.FIRST_COMPLETED)
             except* (ConnectionError, TimeoutError):
                 pass  # the client went away
             finally:
@@ -107,10 +106,14 @@ class SimulatedStreaming:
         headers = (("Connection", "Upgrade"), ("Upgrade", "SPDY/3.1"), ("X-Stream-Protocol-Version", wanted))
         return Upgrade(run, headers)
 
-    async def _serve(self, session: Session, process: Process, names: frozenset[str]) -> None:
+    async def _serve(self, session: Session, ticket: _Ticket, tasks: Tasks) -> None:
+        process = ticket.process
+        if process is None:
+            await _echo_ports(session, tasks)
+            return
         streams: dict[str, Stream] = {}
         async with asyncio.timeout(STREAM_SECONDS):
-            while len(streams) < len(names):
+            while len(streams) < len(ticket.streams):
                 stream = await session.accept()
                 if stream is None:
                     return
