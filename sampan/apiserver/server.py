@@ -24,6 +24,7 @@ from sampan.apiserver.context import Context
 from sampan.apiserver.documents import Documents
 from sampan.apiserver.endpoint import Endpoint
 from sampan.apiserver.filters.authn import authentication
+from sampan.apiserver.issuer import issuer_pages
 from sampan.apiserver.kubernetes_service import keep_kubernetes_service
 from sampan.apiserver.pages import health_pages, index, metrics, only_reads, version
 from sampan.apiserver.registry.feed import Feed
@@ -155,6 +156,7 @@ class APIServer:
         pages |= health_pages("readyz", {**informed, "shutdown": lambda: "process is shutting down" if self._stopping else ""})
         subresources, virtual = subresource_handlers(self.context), virtual_handlers(self.context)
         documents = Documents(self.context, subresources, virtual, self._public_address)
+        pages |= issuer_pages(self.context)
         pages["/"] = index(lambda: [*pages, *documents.paths()])
         pages = {path: only_reads(page) for path, page in pages.items()}
         return Routes(self.context, pages, subresources, virtual, documents)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jwt
 import pytest
 
 from sampan.client.config import ClientConfig
@@ -208,6 +209,33 @@ def test_there_is_no_token_for_an_account_that_is_not_there(api: Api) -> None:
         assert (answer.status, answer.message) == (404, 'serviceaccounts "nobody" not found')
 
     api(scenario)
+
+
+def test_anybody_in_a_pod_can_fetch_the_keys_that_verify_tokens(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        await make_account(server)
+        token = (await issue(server, {"audiences": ["vault"]})).tree["status"]["token"]
+        robot = bearing(server, (await issue(server)).tree["status"]["token"])
+        document = (await server.get("/.well-known/openid-configuration", by=robot)).tree
+        assert document["issuer"] == ISSUER
+        assert document["jwks_uri"] == f"{server.server.url}/openid/v1/jwks"
+        keys = jwt.PyJWKSet.from_dict((await server.get("/openid/v1/jwks", by=robot)).tree)
+        key = keys[jwt.get_unverified_header(token)["kid"]]
+        claims = jwt.decode(token, key, algorithms=["ES256"], audience="vault", issuer=ISSUER)
+        assert claims["sub"] == "system:serviceaccount:default:robot"
+        await robot.close()
+
+    api(scenario)
+
+
+def test_a_fixed_token_names_its_user(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        fixed = bearing(server, "s3cret")
+        user = await whoami(server, fixed)
+        assert user == {"username": "ann", "uid": "7", "groups": ["dev", "ops", "system:authenticated"]}
+        await fixed.close()
+
+    api(scenario, token_file='s3cret,ann,7,"dev,ops"\n')
 
 
 def test_access_reviews_tell_what_would_be_decided(api: Api) -> None:
