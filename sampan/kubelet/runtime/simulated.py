@@ -125,13 +125,15 @@ class _Container:
             return None
         return self.started + self.script.after_seconds
 
-    def settle(self, now: float) -> None:
+    def settle(self, now: float) -> bool:
+        """Exit if it is time; whether it just did."""
         due = self.due
-        if due is not None and now >= due:
-            self.finished, self.exit_code = due, self.script.exit_code or 0
+        if due is None or now < due:
+            return False
+        self.finished, self.exit_code = due, self.script.exit_code or 0
+        return True
 
     def end(self, now: float, exit_code: int) -> None:
-        self.settle(now)
         if self.started and not self.finished:
             self.finished, self.exit_code = now, exit_code
 
@@ -168,15 +170,17 @@ class SimulatedRuntime:
 
     async def _changes(self) -> AsyncIterator[str]:
         while True:
-            now = self._clock.now()
-            due = [(c.due, c) for c in self._containers.values() if c.due is not None]
-            for moment, container in due:
-                if moment is not None and moment <= now:
-                    container.settle(now)
-                    self._changed.append(container.sandbox.config.uid)
+            for container in self._containers.values():
+                self._settle(container)
             while self._changed:
                 yield self._changed.popleft()
-            await self._wait(min((m for m, c in due if m is not None and m > now), default=None))
+            await self._wait(min((c.due for c in self._containers.values() if c.due is not None), default=None))
+
+    def _settle(self, container: _Container) -> None:
+        """Whoever looks first sees an exit; the agent is told of it all the same."""
+        if container.settle(self._clock.now()):
+            self._changed.append(container.sandbox.config.uid)
+            self._bell.set()
 
     async def _wait(self, until: float | None) -> None:
         if until is None:
@@ -213,6 +217,7 @@ class SimulatedRuntime:
         if sandbox is None or not sandbox.ready:
             return
         for container in self._of(sandbox):
+            self._settle(container)
             container.end(self._clock.now(), 137)
         sandbox.ready = False
         if sandbox.ip:
@@ -243,7 +248,7 @@ class SimulatedRuntime:
         container = self._containers.get(container_id)
         if container is None:
             raise RuntimeFailure("NotFound", f'an error occurred when try to find container "{container_id}": not found')
-        container.settle(self._clock.now())
+        self._settle(container)
         return container
 
     async def create_container(self, sandbox_id: str, config: ContainerConfig, sandbox: SandboxConfig) -> str:
@@ -264,6 +269,7 @@ class SimulatedRuntime:
     async def stop_container(self, container_id: str, timeout_seconds: int) -> None:
         container = self._containers.get(container_id)
         if container is not None:
+            self._settle(container)
             container.end(self._clock.now(), 0 if timeout_seconds else 137)
 
     async def remove_container(self, container_id: str) -> None:
@@ -290,11 +296,10 @@ class SimulatedRuntime:
         )
 
     async def list_containers(self, pod_uid: str = "") -> Sequence[ContainerSummary]:
-        now = self._clock.now()
         found = []
         for container in self._containers.values():
             if not pod_uid or container.sandbox.config.uid == pod_uid:
-                container.settle(now)
+                self._settle(container)
                 found.append(_summary(container))
         return found
 
