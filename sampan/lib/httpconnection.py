@@ -84,9 +84,6 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def data_received(self, data: bytes) -> None:
-        if self._duplex is not None:
-            self._duplex.feed(data)
-            return
         if self._upgrading:
             self._hold(data)
             return
@@ -332,7 +329,7 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _hold(self, data: bytes) -> None:
-        """What a client sends behind its upgrade request before it has the answer."""
+        """What follows an upgrade request: kept until the handler has answered."""
         if self._duplex is not None:
             self._duplex.feed(data)
             return

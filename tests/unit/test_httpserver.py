@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import random
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -455,5 +456,28 @@ def test_a_stream_whose_client_left_before_it_began_still_lets_go_of_what_it_hol
             await until(lambda: not server.connections)
             left.set()
             await released.wait()
+
+    run(work())
+
+
+def test_random_bytes_on_many_connections_leave_the_server_answering() -> None:
+    chance = random.Random(7)
+    good = b"PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc"
+
+    def spoiled() -> bytes:
+        data = bytearray(good * chance.randint(1, 4))
+        for _ in range(chance.randint(1, 12)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        return bytes(data)
+
+    async def work() -> None:
+        async with serving(answer_now) as (_, connect):
+            for _ in range(300):
+                talk = await connect()
+                talk.send(spoiled())
+                talk.writer.write_eof()
+            whole = await connect()
+            whole.send(b"GET /still HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert json.loads((await whole.answer())[2])["path"] == "/still"
 
     run(work())
