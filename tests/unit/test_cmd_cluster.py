@@ -112,6 +112,7 @@ def test_both_cgroup_versions_are_recognized() -> None:
         Path("/sys/fs/cgroup/memory/sampan/dev"),
         Path("/sys/fs/cgroup/pids/sampan/dev"),
         Path("/sys/fs/cgroup/systemd/sampan/dev"),
+        Path("/sys/fs/cgroup/unified/sampan/dev"),
     ]
     two = cgroups.detect(V2)
     assert (two.version, two.directories("/sampan")) == (2, [Path("/sys/fs/cgroup/sampan")])

@@ -16,13 +16,14 @@ from pathlib import Path
 
 from sampan.cmd.cluster.shell import ClusterError
 
+UNIFIED = ""
 NEEDED = ("cpu", "memory", "pids")
 WANTED = ("cpuset", "cpu", "io", "memory", "hugetlb", "pids")
 
 
 @dataclass(frozen=True, slots=True)
 class Cgroups:
-    """Where the cgroup file systems are. Version 1: one mount a controller; version 2: one mount, key ""."""
+    """Where the cgroup file systems are: by controller on version 1, and the unified hierarchy, which is all of version 2."""
 
     version: int
     mounts: dict[str, Path]
@@ -48,9 +49,10 @@ def detect(mountinfo: str | None = None) -> Cgroups:
                 if name not in ("rw", "ro", "relatime", "nosuid", "xattr") and not name.startswith("release_agent"):
                     mounts[name.removeprefix("name=")] = mount
     if all(name in mounts for name in NEEDED):
-        return Cgroups(1, mounts)
+        # Beside the controllers' own hierarchies there may be the unified one, which runtimes use, too, to find processes.
+        return Cgroups(1, mounts | ({UNIFIED: unified} if unified else {}))
     if unified is not None:
-        return Cgroups(2, {"": unified})
+        return Cgroups(2, {UNIFIED: unified})
     raise ClusterError(
         "no usable cgroups are mounted: mount -t cgroup2 none /sys/fs/cgroup, or start with systemd, which does it"
     )
@@ -63,7 +65,7 @@ def prepare(cgroups: Cgroups, path: str) -> None:
             _make(directory)
             _inherit_cpuset(directory)
         return
-    mount = cgroups.mounts[""]
+    mount = cgroups.mounts[UNIFIED]
     available = (mount / "cgroup.controllers").read_text().split()
     lacking = [name for name in NEEDED if name not in available]
     if lacking:
