@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from sampan.apiserver.config import APIServerConfig
@@ -49,8 +49,8 @@ class Verified(NamedTuple):
 class _Known(NamedTuple):
     user: User
     account: Found
-    bound: tuple[tuple[str, str, Found], ...]
-    """(plural, name, object) of what else it stands and falls with."""
+    bound: tuple[tuple[str, str, str, Found], ...]
+    """(plural, namespace, name, object) of what else it stands and falls with."""
 
 
 class Authenticator:
@@ -87,19 +87,18 @@ class Authenticator:
         if (
             known is not None
             and lookup("serviceaccounts", identity.namespace, identity.name) is known.account
-            and all(lookup(plural, identity.namespace, name) is found for plural, name, found in known.bound)
+            and all(lookup(plural, namespace, name) is found for plural, namespace, name, found in known.bound)
         ):
             return known.user
         return self._check(token, identity)
 
     def _check(self, token: str, identity: Identity) -> User:
         account, lasting = self._living("serviceaccounts", identity.namespace, Bound(identity.name, identity.uid))
-        bound: list[tuple[str, str, Found]] = []
-        for plural, what in (("pods", identity.pod), ("secrets", identity.secret)):
-            if what is not None:
-                found, stays = self._living(plural, identity.namespace, what)
-                bound.append((plural, what.name, found))
-                lasting = lasting and stays
+        bound: list[tuple[str, str, str, Found]] = []
+        for plural, namespace, what in _bound_to(identity):
+            found, stays = self._living(plural, namespace, what)
+            bound.append((plural, namespace, what.name, found))
+            lasting = lasting and stays
         user = account_user(identity)
         if lasting:
             if len(self._known) >= REMEMBERED:
@@ -109,7 +108,7 @@ class Authenticator:
 
     def _living(self, plural: str, namespace: str, bound: Bound) -> tuple[Found, bool]:
         """The object, and whether it is to stay; raises TokenError where it is gone, or another one of the name is there."""
-        what = f"{plural[:-1]} {namespace}/{bound.name}"
+        what = f"{plural[:-1]} {namespace}/{bound.name}" if namespace else f"{plural[:-1]} {bound.name}"
         found = self._lookup(plural, namespace, bound.name)
         if found is None:
             raise TokenError(f"{what} has been deleted")
@@ -141,6 +140,16 @@ def certificate_user(der: bytes) -> User | None:
         return None
     extra = {CREDENTIAL: (f"X509SHA256={hashlib.sha256(der).hexdigest()}",)}
     return User(subject.common_name, "", authenticated_groups(subject.organizations), extra)
+
+
+def _bound_to(identity: Identity) -> Iterator[tuple[str, str, Bound]]:
+    """(plural, namespace, object) of what a token is bound to. A pod's token tells its node, but does not hang on it."""
+    if identity.pod is not None:
+        yield "pods", identity.namespace, identity.pod
+    elif identity.node is not None:
+        yield "nodes", "", identity.node
+    if identity.secret is not None:
+        yield "secrets", identity.namespace, identity.secret
 
 
 def account_user(identity: Identity) -> User:

@@ -143,6 +143,21 @@ def test_a_token_bound_to_a_pod_ends_with_the_pod(api: Api) -> None:
     api(scenario)
 
 
+@pytest.mark.parametrize(("kind", "plural", "namespace"), [("Node", "nodes", ""), ("Secret", "secrets", "default")])
+def test_a_token_bound_to_an_object_ends_with_it(api: Api, kind: str, plural: str, namespace: str) -> None:
+    async def scenario(server: Served) -> None:
+        await make_account(server)
+        assert (await server.request("POST", core(plural, namespace), {"metadata": {"name": "x"}})).status == 201
+        bound = {"apiVersion": "v1", "kind": kind, "name": "x"}
+        robot = bearing(server, (await issue(server, {"boundObjectRef": bound})).tree["status"]["token"])
+        await whoami(server, robot)
+        assert (await server.delete(core(plural, namespace, "x"))).status == 200
+        assert (await server.get("/version", by=robot)).status == 401
+        await robot.close()
+
+    api(scenario)
+
+
 def test_a_token_for_somebody_else_is_not_for_the_api_server(api: Api) -> None:
     async def scenario(server: Served) -> None:
         await make_account(server)
