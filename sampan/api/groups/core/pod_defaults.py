@@ -148,7 +148,7 @@ def _default_http_get(action: Tree) -> None:
 
 
 def _default_volume(volume: Tree) -> None:
-    if len(volume) < 2:
+    if len(volume) == ("name" in volume):
         volume["emptyDir"] = {}
         return
     for field in _MODE_SOURCES:

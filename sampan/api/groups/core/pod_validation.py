@@ -164,7 +164,7 @@ def _masked(spec: Tree, before: Tree) -> Tree:
         _set_back(masked, before, field)
     for field in _MUTABLE_LISTS:
         if field in spec:
-            pairs = zip(spec[field], before[field], strict=True)
+            pairs = zip(spec[field], before.get(field, ()), strict=True)
             masked[field] = [container | {"image": earlier.get("image")} for container, earlier in pairs]
     if before.get("terminationGracePeriodSeconds", 0) < 0 and spec.get("terminationGracePeriodSeconds") == 1:
         masked["terminationGracePeriodSeconds"] = before["terminationGracePeriodSeconds"]
