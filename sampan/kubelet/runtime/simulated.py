@@ -9,7 +9,7 @@ For tests, for machines without root, for thousands of pretend nodes. What conta
         sampan.dev/simulate: "probes=fail"          # every probe of the pod fails
 
 A command that is plainly an end is understood, too: `true`, `false`, `exit 3`, `sleep 5`, `sh -c "sleep 2; exit 1"`. Every
-image can be pulled but one whose tag is "missing".
+image can be pulled but one whose tag is "missing". What exec, attach and port-forward reach is in `simulatedstreams.py`.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from .base import (
     SandboxStatus,
     State,
 )
+from .simulatedstreams import SimulatedStreaming
 
 ANNOTATION = "sampan.dev/simulate"
 POD_CIDR = "10.244.0.0/16"
@@ -156,6 +157,7 @@ class SimulatedRuntime:
         self._changed: deque[str] = deque()
         self._bell = asyncio.Event()
         self._count = 0
+        self._streaming = SimulatedStreaming()
 
     async def version(self) -> RuntimeVersion:
         return RuntimeVersion("simulated", "1.0.0")
@@ -318,13 +320,15 @@ class SimulatedRuntime:
     async def exec_url(
         self, container_id: str, command: Sequence[str], *, tty: bool, stdin: bool, stdout: bool, stderr: bool
     ) -> str:
-        raise _no_process()
+        self._container(container_id)
+        return await self._streaming.command_url(command, tty=tty, stdin=stdin, stdout=stdout, stderr=stderr)
 
     async def attach_url(self, container_id: str, *, tty: bool, stdin: bool, stdout: bool, stderr: bool) -> str:
-        raise _no_process()
+        self._container(container_id)
+        return await self._streaming.command_url((), tty=tty, stdin=stdin, stdout=stdout, stderr=stderr)
 
     async def port_forward_url(self, sandbox_id: str, ports: Sequence[int]) -> str:
-        raise _no_process()
+        return await self._streaming.port_forward_url()
 
     async def stats(self) -> Sequence[ContainerStats]:
         now = self._clock.now()
@@ -351,7 +355,7 @@ class SimulatedRuntime:
         self._images.pop(image, None)
 
     async def close(self) -> None:
-        """Nothing is open."""
+        await self._streaming.close()
 
 
 class SimulatedProber:
@@ -360,10 +364,6 @@ class SimulatedProber:
     async def probe(self, probe: Probe, target: Target) -> Outcome:
         script = script_of(target.pod.metadata.annotations, target.container.name, ())
         return Outcome(Result.FAILURE, "simulated failure") if script.probes_fail else Outcome(Result.SUCCESS)
-
-
-def _no_process() -> RuntimeFailure:
-    return RuntimeFailure("Unimplemented", "a simulated container has no process to talk to")
 
 
 def _sandbox_status(sandbox: _Sandbox) -> SandboxStatus:
