@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from sampan.api.types.core_v1 import Node, Pod, Service
 from sampan.api.types.discovery_v1 import Endpoint, EndpointConditions, EndpointPort, EndpointSlice
-from sampan.api.types.meta_v1 import ObjectMeta
+from sampan.api.types.meta_v1 import ObjectMeta, OwnerReference
 from sampan.controllers import backends
 from sampan.controllers.ownership import controller_reference
 from sampan.controllers.pods import is_ready
@@ -37,6 +37,16 @@ class Group:
     endpoints: list[Endpoint] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What all slices made of one object have in common."""
+
+    prefix: str
+    namespace: str
+    labels: dict[str, str]
+    owner: OwnerReference
+
+
 @dataclass(slots=True)
 class Plan:
     create: list[EndpointSlice] = field(default_factory=list)
@@ -50,7 +60,11 @@ async def reconcile(ctx: Context, key: Key) -> None:
         return  # slices of a service that is gone go with it, by their owner reference
     pods = [(pod, backends.zone_of(ctx, pod)) for pod in backends.pods_of(ctx, service)]
     existing = [s for s in ctx.owned(EndpointSlice, service) if s.metadata.labels.get(MANAGED_BY) == CONTROLLER_NAME]
-    plan = plan_slices(service, plan_groups(service, pods), existing)
+    frame = frame_of(service)
+    await apply(ctx, plan_slices(frame, backends.families(service), plan_groups(service, pods), existing))
+
+
+async def apply(ctx: Context, plan: Plan) -> None:
     for gone in plan.delete:
         await ctx.delete(gone)
     for changed in plan.update:
@@ -73,23 +87,26 @@ def plan_groups(service: Service, pods: Iterable[tuple[Pod, str]]) -> list[Group
     return list(groups.values())
 
 
-def plan_slices(service: Service, groups: Sequence[Group], existing: Sequence[EndpointSlice]) -> Plan:
+def plan_slices(
+    frame: Frame, families: Iterable[str], groups: Sequence[Group], existing: Sequence[EndpointSlice]
+) -> Plan:  # fmt: skip
+    """`families`: those that get an empty slice where no group has any endpoints of them."""
     plan = Plan()
     left = {s.metadata.uid: s for s in existing if not s.metadata.deletionTimestamp}
     for group in groups:
         fitting = [s for s in left.values() if s.addressType == group.family and ports_of(s) == group.ports]
         for used in fitting:
             del left[used.metadata.uid]
-        _plan_group(service, group, fitting, plan)
-    for family in backends.families(service):
+        _plan_group(frame, group, fitting, plan)
+    for family in families:
         if not any(group.family == family for group in groups):
-            _plan_placeholder(service, family, left, plan)
+            _plan_placeholder(frame, family, left, plan)
     plan.delete.extend(left.values())
     _recycle(plan)
     return plan
 
 
-def _plan_group(service: Service, group: Group, fitting: Sequence[EndpointSlice], plan: Plan) -> None:
+def _plan_group(frame: Frame, group: Group, fitting: Sequence[EndpointSlice], plan: Plan) -> None:
     missing = {_identity(e): e for e in group.endpoints}
     kept: list[tuple[EndpointSlice, list[Endpoint]]] = []
     for old in fitting:
@@ -105,22 +122,22 @@ def _plan_group(service: Service, group: Group, fitting: Sequence[EndpointSlice]
     for old, stay in kept:
         if not stay:
             plan.delete.append(old)
-        elif stay != old.endpoints or not _meta_is_current(service, old):
-            plan.update.append(replace(old, metadata=_meta(service, old.metadata), endpoints=stay))
+        elif stay != old.endpoints or old.metadata.labels != frame.labels:
+            plan.update.append(replace(old, metadata=_meta(frame, old.metadata), endpoints=stay))
     while new:
-        plan.create.append(_slice(service, group.family, group.ports, new[:MAX_ENDPOINTS]))
+        plan.create.append(_slice(frame, group.family, group.ports, new[:MAX_ENDPOINTS]))
         del new[:MAX_ENDPOINTS]
 
 
-def _plan_placeholder(service: Service, family: str, left: dict[str, EndpointSlice], plan: Plan) -> None:
+def _plan_placeholder(frame: Frame, family: str, left: dict[str, EndpointSlice], plan: Plan) -> None:
     """A service without endpoints has one empty slice, which says just that."""
     for old in left.values():
         if old.addressType == family and not old.endpoints and not old.ports:
             del left[old.metadata.uid]
-            if not _meta_is_current(service, old):
-                plan.update.append(replace(old, metadata=_meta(service, old.metadata)))
+            if old.metadata.labels != frame.labels:
+                plan.update.append(replace(old, metadata=_meta(frame, old.metadata)))
             return
-    plan.create.append(_slice(service, family, (), []))
+    plan.create.append(_slice(frame, family, (), []))
 
 
 def _recycle(plan: Plan) -> None:
@@ -134,30 +151,25 @@ def _recycle(plan: Plan) -> None:
                 break
 
 
-def _slice(service: Service, family: str, ports: Ports, endpoints: list[Endpoint]) -> EndpointSlice:
-    meta = ObjectMeta(generateName=f"{service.metadata.name}-", namespace=service.metadata.namespace)
+def _slice(frame: Frame, family: str, ports: Ports, endpoints: list[Endpoint]) -> EndpointSlice:
     return EndpointSlice(
-        metadata=_meta(service, meta),
+        metadata=_meta(frame, ObjectMeta(generateName=frame.prefix, namespace=frame.namespace)),
         addressType=family,
         endpoints=endpoints,
         ports=[EndpointPort(name=n, port=p, protocol=proto, appProtocol=app) for n, p, proto, app in ports],
     )
 
 
-def _meta(service: Service, meta: ObjectMeta) -> ObjectMeta:
-    return replace(meta, labels=_labels(service), ownerReferences=[controller_reference(service)])
+def _meta(frame: Frame, meta: ObjectMeta) -> ObjectMeta:
+    return replace(meta, labels=frame.labels, ownerReferences=[frame.owner])
 
 
-def _meta_is_current(service: Service, old: EndpointSlice) -> bool:
-    return old.metadata.labels == _labels(service)
-
-
-def _labels(service: Service) -> dict[str, str]:
-    """The service's own, and ours."""
+def frame_of(service: Service) -> Frame:
     labels = {k: v for k, v in service.metadata.labels.items() if k != backends.HEADLESS}
     if backends.is_headless(service):
         labels[backends.HEADLESS] = ""
-    return {**labels, SERVICE_NAME: service.metadata.name, MANAGED_BY: CONTROLLER_NAME}
+    labels |= {SERVICE_NAME: service.metadata.name, MANAGED_BY: CONTROLLER_NAME}
+    return Frame(f"{service.metadata.name}-", service.metadata.namespace, labels, controller_reference(service))
 
 
 def _ports(service: Service, pod: Pod) -> Ports:

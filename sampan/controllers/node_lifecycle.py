@@ -71,27 +71,35 @@ class NodeHealth:
         if node is None:
             self._pulses.pop(key.name, None)
             return None
-        pulse = self._observe(node, ctx.get(Lease, Key(LEASES, key.name)), ctx.clock.monotonic())
-        silent = ctx.clock.monotonic() - pulse.seen_at
-        # One that never reported is given longer: it may be starting.
-        if silent > (self._startup if ready_condition(node) is None else self._grace):
+        pulse = self._observe(ctx, node)
+        patience = self._patience(node) - (ctx.clock.monotonic() - pulse.seen_at)
+        if patience <= 0:
             conditions = plan_unknown(node, ctx.clock.now())
             if conditions != node.status.conditions:
                 node = await ctx.update_status(replace(node, status=replace(node.status, conditions=conditions)))
         await self._follow_readiness(ctx, node, pulse)
-        taints = plan_taints(node, any_ready=any(is_node_ready(n) for n in ctx.list(Node)), now=ctx.clock.now())
+        any_ready = is_node_ready(node) or any(map(is_node_ready, ctx.list(Node)))
+        taints = plan_taints(node, any_ready=any_ready, now=ctx.clock.now())
         if taints != node.spec.taints:
             patch = {"spec": {"taints": to_builtins(taints)}, "metadata": {"resourceVersion": node.metadata.resourceVersion}}
             await ctx.patch(node, patch)
-        return Requeue(MONITOR_SECONDS)
+        # Of a node that is gone, only the health of the others can change anything.
+        return Requeue(patience if patience > 0 else MONITOR_SECONDS)
 
-    def _observe(self, node: Node, lease: Lease | None, now: float) -> Pulse:
+    def _patience(self, node: Node) -> float:
+        """How long it may be silent; one that never reported is given longer, as it may be starting."""
+        return self._startup if ready_condition(node) is None else self._grace
+
+    def _observe(self, ctx: Context, node: Node) -> Pulse:
+        lease, now = ctx.get(Lease, Key(LEASES, node.metadata.name)), ctx.clock.monotonic()
         ready = ready_condition(node)
         heartbeat = ready.lastHeartbeatTime if ready is not None and ready.status != "Unknown" else ""
         sign = (lease.spec.renewTime if lease is not None else "", heartbeat)
         pulse = self._pulses.get(node.metadata.name)
         if pulse is None:
             pulse = self._pulses[node.metadata.name] = Pulse(sign, now)
+            name = node.metadata.name
+            ctx.events.event(node, "Normal", "RegisteredNode", f"Node {name} event: Registered Node {name} in Controller")
         elif pulse.sign != sign:
             if sign[1] or sign[0] != pulse.sign[0]:  # our own writing of Unknown is no sign of life
                 pulse.seen_at = now

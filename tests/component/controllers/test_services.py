@@ -2,7 +2,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sampan.api.types.core_v1 import Container, ContainerPort, Endpoints, Pod, PodSpec, Service, ServicePort, ServiceSpec
+from sampan.api.types.core_v1 import (
+    Container,
+    ContainerPort,
+    EndpointAddress,
+    EndpointPort,
+    Endpoints,
+    EndpointSubset,
+    Pod,
+    PodSpec,
+    Service,
+    ServicePort,
+    ServiceSpec,
+)
 from sampan.api.types.discovery_v1 import EndpointSlice
 from sampan.api.types.meta_v1 import ObjectMeta
 from tests.component.conftest import Api
@@ -159,5 +171,38 @@ def test_a_service_without_selector_is_left_alone(api: Api) -> None:
 
             await w.until(done)
             assert await slices(w, "manual") == []
+
+    run(work())
+
+
+def test_endpoints_kept_by_hand_are_mirrored_into_slices(api: Api) -> None:
+    async def work() -> None:
+        async with world(api) as w:
+            await w.client.create(service("manual", selector={}))
+            made = Endpoints(
+                metadata=ObjectMeta(name="manual", namespace="default"),
+                subsets=[
+                    EndpointSubset(
+                        addresses=[EndpointAddress(ip="192.0.2.1")],
+                        notReadyAddresses=[EndpointAddress(ip="192.0.2.2")],
+                        ports=[EndpointPort(name="http", port=8080)],
+                    )
+                ],
+            )
+            await w.client.create(made)
+
+            async def mirrored() -> bool:
+                found = await slices(w, "manual")
+                return [
+                    [(e.addresses, e.conditions and e.conditions.ready) for e in s.endpoints] for s in found
+                ] == [[(["192.0.2.1"], True), (["192.0.2.2"], False)]]  # fmt: skip
+
+            await w.until(mirrored)
+            await w.client.delete(Endpoints, "manual", "default")
+
+            async def gone() -> bool:
+                return not await slices(w, "manual")
+
+            await w.until(gone)
 
     run(work())

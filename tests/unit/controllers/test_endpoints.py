@@ -10,7 +10,7 @@ from sampan.api.types.discovery_v1 import EndpointSlice
 from sampan.api.types.meta_v1 import ObjectMeta
 from sampan.controllers import backends
 from sampan.controllers.endpoints import plan_endpoints, plan_subsets
-from sampan.controllers.endpointslice import Plan, plan_groups, plan_slices
+from sampan.controllers.endpointslice import Plan, frame_of, plan_groups, plan_slices
 from tests.unit.controllers.objects import pod
 
 
@@ -25,7 +25,8 @@ def pods(*numbers: int, ready: bool = True) -> list[Pod]:
 
 
 def plan(svc: Service, found: Iterable[Pod], existing: list[EndpointSlice] | None = None) -> Plan:
-    return plan_slices(svc, plan_groups(svc, [(p, "") for p in found]), existing or [])
+    groups = plan_groups(svc, [(p, "") for p in found])
+    return plan_slices(frame_of(svc), backends.families(svc), groups, existing or [])
 
 
 def stored(planned: Plan, existing: list[EndpointSlice] | None = None) -> list[EndpointSlice]:
