@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import struct
 from collections.abc import Sequence
+from typing import cast
 
 Server = tuple[str, int]
 
@@ -71,8 +72,7 @@ class _Link(asyncio.DatagramProtocol):
         self._waiting: dict[bytes, tuple[bytes, asyncio.Future[bytes]]] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self.transport = transport
+        self.transport = cast(asyncio.DatagramTransport, transport)
 
     async def ask(self, query: bytes) -> bytes:
         identifier = secrets.token_bytes(2)

@@ -11,6 +11,7 @@ import asyncio
 import struct
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from typing import cast
 
 from sampan.client.informer import InformerFactory
 from sampan.client.rest import Client
@@ -145,8 +146,8 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        # Not an isinstance check: asyncio's own datagram transport is no subclass of DatagramTransport.
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         assert self._transport is not None
