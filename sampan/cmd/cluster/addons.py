@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sampan.api.errors import ALREADY_EXISTS, StatusError
+from sampan.api.errors import NOT_FOUND, StatusError
 from sampan.api.types.meta_v1 import ObjectMeta
 from sampan.api.types.rbac_v1 import ClusterRole, ClusterRoleBinding, PolicyRule, RoleRef, Subject
 from sampan.client.codec import Object
 from sampan.client.rest import Client
 from sampan.cmd.cluster.plan import CLUSTER_DNS
-from sampan.dns.endpoint import ensure_service
+from sampan.dns.endpoint import kube_dns_service
 
 AGENT_ROLE = "sampan:node-agent"
 READ = ["get", "list", "watch"]
@@ -35,17 +35,20 @@ def agent_binding() -> ClusterRoleBinding:
 
 
 async def ensure_rights(client: Client) -> None:
-    await _create(client, agent_role())
-    await _create(client, agent_binding())
+    await _ensure(client, agent_role())
+    await _ensure(client, agent_binding())
 
 
 async def ensure_dns(client: Client) -> None:
-    await ensure_service(client, CLUSTER_DNS)
+    await _ensure(client, kube_dns_service(CLUSTER_DNS))
 
 
-async def _create(client: Client, obj: Object) -> None:
+async def _ensure(client: Client, obj: Object) -> None:
+    """Create the object unless it is there. Looking first, as a Service's fixed address is taken by the one that is there,
+    and the server would say that and not that the name exists."""
     try:
-        await client.create(obj)
+        await client.get(type(obj), obj.metadata.name, obj.metadata.namespace)
     except StatusError as error:
-        if error.reason != ALREADY_EXISTS:
+        if error.reason != NOT_FOUND:
             raise
+        await client.create(obj)
