@@ -168,7 +168,7 @@ def _default_volume(volume: Tree) -> None:
             return
     if "image" in volume and not volume["image"].get("pullPolicy"):
         volume["image"]["pullPolicy"] = pull_policy(volume["image"].get("reference", ""))
-    elif "ephemeral" in volume:
+    if "ephemeral" in volume:
         claim = volume["ephemeral"].get("volumeClaimTemplate", {})
         if claim:
             claim.setdefault("spec", {}).setdefault("volumeMode", "Filesystem")
