@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Collection
 
 from sampan.api.discovery import Catalogue, Discovery, aggregated_version
+from sampan.api.openapi import V2_PROTOBUF, V2_PROTOBUF_DOTTED, OpenAPI
 from sampan.apiserver.answers import compressed
 from sampan.apiserver.context import Context
 from sampan.lib.http import Answer, Request, Response
@@ -27,10 +28,11 @@ class Documents:
         self._address = address
         self.catalogue = Catalogue(context.scheme, subresources, virtual)
         self._discovery = Discovery(self.catalogue)
+        self._openapi = OpenAPI(self.catalogue)
 
     def paths(self) -> list[str]:
         """Every path that has a document."""
-        found = ["/api", "/api/v1", "/apis"]
+        found = ["/api", "/api/v1", "/apis", "/openapi/v2", "/openapi/v3"]
         for group, version in self.catalogue.group_versions():
             if group:
                 found += [f"/apis/{group}", f"/apis/{group}/{version}"]
@@ -51,7 +53,30 @@ class Documents:
                 return self._document(request, self._discovery.api_group(group) if group else None)
             case ["apis", group, version]:
                 return self._document(request, self._discovery.api_resource_list(group, version) if group else None)
+            case ["openapi", "v2"]:
+                return self._openapi_v2(request, accept)
+            case ["openapi", "v3"]:
+                return self._document(request, self._openapi.v3_index())
+            case ["openapi", "v3", "api", version]:
+                return self._openapi_v3(request, "", version)
+            case ["openapi", "v3", "apis", group, version]:
+                return self._openapi_v3(request, group, version)
         return None
+
+    def _openapi_v2(self, request: Request, accept: str) -> Answer:
+        if V2_PROTOBUF in accept or V2_PROTOBUF_DOTTED in accept:
+            return self._answer(request, self._openapi.v2_protobuf(), V2_PROTOBUF_DOTTED, (_VARY,))
+        return self._answer(request, self._openapi.v2_json(), headers=(_VARY,))
+
+    def _openapi_v3(self, request: Request, group: str, version: str) -> Answer | None:
+        document = self._openapi.v3(group, version)
+        if document is None:
+            return None
+        digest = self._openapi.v3_hash(group, version)
+        # Asked for by its hash (as the index names it), a document never changes.
+        by_hash = request.parameters().get("hash") == digest
+        caching = "public, immutable" if by_hash else "no-cache, private"
+        return self._answer(request, document, headers=(("ETag", f'"{digest}"'), ("Cache-Control", caching)))
 
     def _root(self, request: Request, accept: str, *, core: bool) -> Answer:
         version = aggregated_version(accept)
