@@ -37,7 +37,7 @@ def _default(tree: Tree) -> None:
 
 
 def _prepare_update(new: Tree, old: Tree) -> None:
-    """Annotations count as a change of the spec: the rollback of old kubectls is one."""
+    """Annotations count like the spec: the controller carries them over to its ReplicaSets, and must hear of a change."""
     keep_status(new, old)
     generation = old["metadata"].get("generation", 0)
     annotations, before = new["metadata"].get("annotations", {}), old["metadata"].get("annotations", {})
