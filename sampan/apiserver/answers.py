@@ -58,7 +58,7 @@ def dress(request: Request, body: bytes, form: Form, status: int = 200, warnings
     content_type = form.media_type
     if form.media_type == YAML:
         body = to_yaml(body)
-    elif "pretty=" in request.query and is_pretty(request):
+    elif is_pretty(request):
         body = msgspec.json.format(body, indent=2)
     answer = Response(status, body, content_type, headers)
     return compressed(request, answer) if len(body) > COMPRESS_BYTES else answer
@@ -78,4 +78,4 @@ def to_yaml(body: bytes) -> bytes:
 
 
 def is_pretty(request: Request) -> bool:
-    return request.parameters().get("pretty", "") in ("1", "t", "T", "true", "TRUE", "True")
+    return "pretty=" in request.query and request.parameters().get("pretty", "") in ("1", "t", "T", "true", "TRUE", "True")

@@ -10,13 +10,14 @@ from collections.abc import Awaitable, Sequence
 
 from sampan.api.errors import StatusError, method_not_supported
 from sampan.api.resource import Resource, Tree
-from sampan.apiserver.answers import dress, json_answer
+from sampan.apiserver.answers import dress, is_pretty, json_answer
 from sampan.apiserver.config import APIServerConfig
-from sampan.apiserver.negotiation import Form, negotiate
+from sampan.apiserver.negotiation import JSON, Form, negotiate
 from sampan.apiserver.registry.bodies import decode_any, decode_object
 from sampan.apiserver.registry.deletion import delete, delete_collection
 from sampan.apiserver.registry.generic import Caller, Change, Part, Registry
 from sampan.apiserver.registry.listing import Listed
+from sampan.apiserver.registry.longlists import STREAMED_OBJECTS, stream_list
 from sampan.apiserver.registry.metadata import check_names
 from sampan.apiserver.registry.objects import CachedObject
 from sampan.apiserver.registry.options import (
@@ -30,7 +31,7 @@ from sampan.apiserver.registry.options import (
 from sampan.apiserver.registry.patching import patch_change
 from sampan.apiserver.registry.selection import Selection, select
 from sampan.apiserver.registry.table import TableView
-from sampan.apiserver.registry.views import ConvertedView, MetadataView, StoredView, View, frame, list_metadata
+from sampan.apiserver.registry.views import ConvertedView, MetadataView, StoredView, View, frame, list_metadata, whole_list
 from sampan.apiserver.registry.watching import Watcher, WatchHub
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.lib.http import Answer, Request, Response, Sink, Stream
@@ -106,10 +107,13 @@ class Endpoint:
             await self._feed.reach_now()
         return self._show_list(request, await self.registry.lister.page(selection, options))
 
-    def _show_list(self, request: Request, listed: Listed) -> Response:
+    def _show_list(self, request: Request, listed: Listed) -> Answer:
         form = negotiate(request.headers.get("accept", ""))
+        view = self.view_for(form, request)
         metadata = list_metadata(listed.revision, listed.continue_, listed.remaining)
-        return dress(request, self.view_for(form, request).list(listed.objects, metadata), form)
+        if len(listed.objects) > STREAMED_OBJECTS and form.media_type == JSON and not is_pretty(request):
+            return stream_list(request, view, listed.objects, metadata, self._config.request_timeout_seconds)
+        return dress(request, whole_list(view, listed.objects, metadata), form)
 
     def space(self, info: RequestInfo) -> str:
         """The namespace objects are in; what stands there in a URL of a Namespace is its own name."""

@@ -101,6 +101,9 @@ async def _later(request: Request, answer: Awaitable[Answer], key: _Key, found: 
 
 
 def _long(stream: Stream, key: _Key, found: _Children, started: float) -> Stream:
+    if key[0] != "WATCH":
+        found.done(stream.status, started)
+        return stream
     produce = stream.produce
     gauge = WATCHES.labels(*key)
 

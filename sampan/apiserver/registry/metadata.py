@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
-from uuid import uuid4
+from uuid import UUID
 
 from sampan.api.errors import bad_request, conflict
 from sampan.api.resource import Resource, Tree
@@ -29,6 +30,18 @@ def timestamp(now: float) -> str:
     return _stamp[1]
 
 
+_random = b""
+
+
+def new_uid() -> str:
+    """A random (version 4) UUID. Randomness is fetched for many at a time: the call costs more than all else."""
+    global _random
+    if len(_random) < 16:
+        _random = os.urandom(4096)
+    piece, _random = _random[:16], _random[16:]
+    return str(UUID(bytes=piece, version=4))
+
+
 def generate_name(prefix: str) -> str:
     return prefix[:_LONGEST_PREFIX] + "".join(random.choices(_SUFFIX_LETTERS, k=_SUFFIX_LENGTH))
 
@@ -41,7 +54,7 @@ def start_metadata(tree: Tree, resource: Resource, namespace: str, now: float) -
         raise bad_request("resourceVersion should not be set on objects to be created")
     for field in _SERVERS_OWN:
         meta.pop(field, None)
-    meta["uid"] = str(uuid4())
+    meta["uid"] = new_uid()
     meta["creationTimestamp"] = timestamp(now)
     return meta
 

@@ -14,7 +14,7 @@ from sampan.api.errors import bad_request
 from sampan.api.groups.columns import AGE, NAME
 from sampan.api.resource import Column, Resource, Tree, Value
 from sampan.apiserver.registry.objects import CachedObject
-from sampan.apiserver.registry.views import bookmark_metadata, metadata_of
+from sampan.apiserver.registry.views import LIST_END, bookmark_metadata, metadata_of
 from sampan.lib.clock import Clock
 from sampan.lib.http import JSON_TYPE
 
@@ -84,17 +84,20 @@ class TableView:
 
     def object(self, obj: CachedObject) -> bytes:
         metadata = b'{"resourceVersion":"%d"}' % obj.revision
-        return self.list((obj,), metadata)
+        return b"".join((self.list_head(metadata), self._row(obj, self._clock.now()), LIST_END))
 
-    def list(self, objects: Sequence[CachedObject], metadata: bytes) -> bytes:
+    def list_head(self, metadata: bytes) -> bytes:
+        return self._head + metadata + self._columns
+
+    def items(self, objects: Sequence[CachedObject]) -> list[bytes]:
         now = self._clock.now()
-        return b"".join((self._head, metadata, self._columns, b",".join([self._row(obj, now) for obj in objects]), b"]}"))
+        return [self._row(obj, now) for obj in objects]
 
     def bookmark(self, revision: int, *, initial_end: bool) -> bytes:
         """Upstream sends the bookmark's metadata in a row of its own, where table watchers look for resourceVersions."""
         metadata = bookmark_metadata(revision, initial_end)
         row = b'{"cells":[%b],"object":%b%b}}' % (b",".join([b'""'] * len(self._cells)), self._partial, metadata)
-        return b"".join((self._head, b'{"resourceVersion":"%d"}' % revision, self._columns, row, b"]}"))
+        return b"".join((self._head, b'{"resourceVersion":"%d"}' % revision, self._columns, row, LIST_END))
 
     def _row(self, obj: CachedObject, now: float) -> bytes:
         body = self._source(obj)

@@ -39,6 +39,13 @@ def bookmark_metadata(revision: int, initial_end: bool) -> bytes:
     return b'{"resourceVersion":"%d","creationTimestamp":null%b}' % (revision, annotation)
 
 
+LIST_END = b"]}"
+
+
+def whole_list(view: View, objects: Sequence[CachedObject], metadata: bytes) -> bytes:
+    return b"".join((view.list_head(metadata), b",".join(view.items(objects)), LIST_END))
+
+
 class View(Protocol):
     @property
     def identity(self) -> str: ...
@@ -53,7 +60,11 @@ class View(Protocol):
 
     def object(self, obj: CachedObject) -> bytes: ...
 
-    def list(self, objects: Sequence[CachedObject], metadata: bytes) -> bytes: ...
+    def list_head(self, metadata: bytes) -> bytes:
+        """What stands before the items of a list; behind them stands LIST_END."""
+        ...
+
+    def items(self, objects: Sequence[CachedObject]) -> list[bytes]: ...
 
     def bookmark(self, revision: int, *, initial_end: bool) -> bytes: ...
 
@@ -70,8 +81,8 @@ class _Headed:
     def bookmark(self, revision: int, *, initial_end: bool) -> bytes:
         return self._head + b'"metadata":%b}' % bookmark_metadata(revision, initial_end)
 
-    def _list(self, items: Sequence[bytes], metadata: bytes) -> bytes:
-        return b"".join((self._list_head % metadata, b",".join(items), b"]}"))
+    def list_head(self, metadata: bytes) -> bytes:
+        return self._list_head % metadata
 
 
 class StoredView(_Headed):
@@ -86,8 +97,8 @@ class StoredView(_Headed):
     def object(self, obj: CachedObject) -> bytes:
         return obj.body
 
-    def list(self, objects: Sequence[CachedObject], metadata: bytes) -> bytes:
-        return self._list([obj.item for obj in objects], metadata)
+    def items(self, objects: Sequence[CachedObject]) -> list[bytes]:
+        return [obj.item for obj in objects]
 
 
 class ConvertedView(_Headed):
@@ -109,8 +120,8 @@ class ConvertedView(_Headed):
         obj.view = (self.identity, body)
         return body
 
-    def list(self, objects: Sequence[CachedObject], metadata: bytes) -> bytes:
-        return self._list([self.object(obj) for obj in objects], metadata)
+    def items(self, objects: Sequence[CachedObject]) -> list[bytes]:
+        return [self.object(obj) for obj in objects]
 
 
 class MetadataView(_Headed):
@@ -127,8 +138,8 @@ class MetadataView(_Headed):
     def object(self, obj: CachedObject) -> bytes:
         return self._head + b'"metadata":%b}' % metadata_of(self._source(obj))
 
-    def list(self, objects: Sequence[CachedObject], metadata: bytes) -> bytes:
-        return self._list([self.object(obj) for obj in objects], metadata)
+    def items(self, objects: Sequence[CachedObject]) -> list[bytes]:
+        return [self.object(obj) for obj in objects]
 
 
 class _OnlyMetadata(msgspec.Struct):
