@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     }
     # The agent forks helpers (nft, ip), and gRPC's fork handlers would only complain that they cannot run.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
-    # Not uvloop: its datagram transports are none of asyncio's class, and it raises where a helper leaves its input unread.
+    # Not uvloop: it raises where a helper (nft, ip) ends without having read its input.
     return process.serve("agent", arguments, lambda: work(arguments, config, files), asyncio.new_event_loop)
 
 

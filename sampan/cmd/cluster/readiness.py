@@ -14,11 +14,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from sampan.api.errors import StatusError
-from sampan.api.types.core_v1 import Node
+from sampan.api.types.core_v1 import Node, NodeCondition
 from sampan.client.rest import Client
 from sampan.cmd.cluster import processes
 from sampan.cmd.cluster.plan import CLUSTER_DNS, CLUSTER_DOMAIN, ClusterPlan, NodePlan
 from sampan.cmd.cluster.shell import ClusterError
+from sampan.lib.clock import parse_rfc3339
 
 POLL_SECONDS = 0.05
 TOO_MANY_RESTARTS = 3
@@ -95,8 +96,10 @@ async def nodes(client: Client, plan: ClusterPlan, deadline: Deadline, ready: Ca
             listed = await client.list(Node)
         except (OSError, TimeoutError, StatusError) as error:
             return str(error)
+        agents = processes.states(plan)
         for node in listed.items:
-            if is_ready(node) and node.metadata.name in waiting:
+            agent = agents.get(f"agent-{node.metadata.name}")
+            if node.metadata.name in waiting and agent and agent.running and is_ready(node, since=agent.started):
                 ready(waiting.pop(node.metadata.name))
         there = {node.metadata.name: node for node in listed.items}
         return "; ".join(f"{name}: {_why_not(there.get(name))}" for name in waiting)
@@ -105,15 +108,25 @@ async def nodes(client: Client, plan: ClusterPlan, deadline: Deadline, ready: Ca
     await until("the nodes did not become Ready", plan, deadline, check, watched)
 
 
-def is_ready(node: Node) -> bool:
-    return any(condition.type == "Ready" and condition.status == "True" for condition in node.status.conditions)
+def is_ready(node: Node, *, since: float) -> bool:
+    """Whether the agent that was started at `since` has said so: what an earlier one said may not hold any more."""
+    ready = _ready_condition(node)
+    if ready is None or ready.status != "True" or not ready.lastHeartbeatTime:
+        return False
+    return parse_rfc3339(ready.lastHeartbeatTime) >= int(since)
+
+
+def _ready_condition(node: Node) -> NodeCondition | None:
+    return next((condition for condition in node.status.conditions if condition.type == "Ready"), None)
 
 
 def _why_not(node: Node | None) -> str:
     if node is None:
         return "not registered"
-    messages = [condition.message for condition in node.status.conditions if condition.type == "Ready"]
-    return messages[0] if messages else "no status yet"
+    ready = _ready_condition(node)
+    if ready is None:
+        return "no status yet"
+    return ready.message if ready.status != "True" else "its agent has only just started"
 
 
 async def dns(plan: ClusterPlan, deadline: Deadline) -> None:
