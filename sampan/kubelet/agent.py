@@ -59,7 +59,7 @@ class Agent:
     ) -> None:
         """`services`: a running informer shared with others of the process; None: the agent runs its own."""
         self._client = client
-        self._runtime = runtime
+        self.runtime = runtime
         self._clock = clock or client.clock
         self.config = config
         self._factory = InformerFactory(client)
@@ -76,7 +76,7 @@ class Agent:
         self._tasks: Tasks | None = None
         self.ready = False
         """Whether the agent has taken up its pods."""
-        self._node = Node(
+        self.node = Node(
             config=config,
             runtime=runtime,
             recorder=self._recorder,
@@ -123,7 +123,7 @@ class Agent:
         if not config.serving_cert:
             return None
         server = KubeletServer(
-            RuntimeStreams(self, self._runtime, self._clock),
+            RuntimeStreams(self, self.runtime, self._clock),
             client=self._client,
             clock=self._clock,
             node_name=config.node_name,
@@ -156,7 +156,7 @@ class Agent:
     async def _runtime_name(self) -> None:
         while True:
             try:
-                self._node.runtime_name = (await self._runtime.version()).name
+                self.node.runtime_name = (await self.runtime.version()).name
                 return
             except RuntimeFailure as failure:
                 log.warning("runtime does not answer", error=str(failure))
@@ -177,13 +177,13 @@ class Agent:
         # A pod that once was let in stays, even if the node has shrunk.
         if not new.status.startTime and worker.phase is Phase.LIVING:
             others = [w.pod for w in self._workers.values() if w.phase is not Phase.ENDED]
-            rejection = admit(new, others, self._node.allocatable)
+            rejection = admit(new, others, self.node.allocatable)
             if rejection is not None:
                 worker.reject(*rejection)
         self._start(worker)
 
     def _worker(self, pod: Pod) -> PodWorker:
-        return PodWorker(self._node, pod, self._probes, self._writer, self._crashes)
+        return PodWorker(self.node, pod, self._probes, self._writer, self._crashes)
 
     def _start(self, worker: PodWorker) -> None:
         assert self._tasks is not None, "pods are taken up while the agent runs"
@@ -201,7 +201,7 @@ class Agent:
 
     async def _end_orphans(self) -> None:
         try:
-            for pod in await restart.orphans(self._node, self._workers):
+            for pod in await restart.orphans(self.node, self._workers):
                 log.info("ending a pod that is no more", pod=f"{pod.metadata.namespace}/{pod.metadata.name}")
                 worker = self._worker(pod)
                 worker.abandon(grace_seconds(pod))
@@ -211,8 +211,8 @@ class Agent:
 
     async def _sweep(self) -> None:
         while True:
-            await restart.sweep(self._node, self._workers)
-            self._node.objects.forget_old()
+            await restart.sweep(self.node, self._workers)
+            self.node.objects.forget_old()
             await self._clock.sleep(SWEEP_SECONDS)
             await self._end_orphans()
 

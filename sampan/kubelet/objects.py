@@ -116,8 +116,8 @@ class Objects:
         for key in [k for k in self._tokens if k[0] == uid]:
             del self._tokens[key]
 
-    def forget_old(self) -> None:
-        """Drop what no pod has asked for in a while."""
-        horizon = self._clock.now() - 10 * FRESH_SECONDS
-        for key in [k for k, kept in self._kept.items() if kept.fetched < horizon]:
+    def forget_old(self, seconds: float = 10 * FRESH_SECONDS) -> None:
+        """Drop what was fetched longer ago than that."""
+        horizon = self._clock.now() - seconds
+        for key in [k for k, kept in self._kept.items() if kept.fetched <= horizon]:
             del self._kept[key]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,19 +12,7 @@ from sampan.kubelet.runtime.base import ContainerConfig, RuntimeFailure, Sandbox
 from sampan.kubelet.runtime.cri import CRIRuntime
 from sampan.kubelet.runtime.cri_messages import POD_UID_LABEL
 
-from .testbed import BUSYBOX, TestBed, node
-
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(os.geteuid() != 0 or shutil.which("containerd") is None, reason="needs root and containerd"),
-]
-
-
-@pytest.fixture(scope="module")
-def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestBed]:
-    root = Path("/tmp") / f"sampan-test-{os.getpid()}"
-    with node(root) as made:
-        yield made
+from .testbed import BUSYBOX, TestBed
 
 
 def sandbox(bed: TestBed, uid: str) -> SandboxConfig:
@@ -40,8 +25,12 @@ def sandbox(bed: TestBed, uid: str) -> SandboxConfig:
         hostname=uid,
         log_directory=str(logs),
         labels={POD_UID_LABEL: uid},
-        cgroup_parent=f"/sampan-test/pod{uid}",
+        cgroup_parent=f"/{bed.namespace}/pod{uid}",
     )
+
+
+def text_of(path: str) -> str:
+    return Path(path).read_text()
 
 
 def test_a_container_runs_writes_its_log_and_reports_its_exit_code(bed: TestBed) -> None:
@@ -63,7 +52,7 @@ def test_a_container_runs_writes_its_log_and_reports_its_exit_code(bed: TestBed)
             assert time.monotonic() - began < 10
             await asyncio.sleep(0.02)
         assert (status.exit_code, status.reason) == (3, "Error")
-        assert Path(status.log_path).read_text().endswith("stdout F hello\n")
+        assert text_of(status.log_path).endswith("stdout F hello\n")
         assert [c.id for c in await runtime.list_containers("u1")] == [container_id]
         await runtime.stop_sandbox(sandbox_id)
         await runtime.remove_sandbox(sandbox_id)

@@ -5,6 +5,7 @@ Everything lies under one directory and ends with the `with` block: the process,
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import io
@@ -18,6 +19,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from pyroute2 import netns
+
+from sampan.kubelet.cgroups import Cgroups
+from sampan.kubelet.runtime.base import RuntimeFailure
+from sampan.kubelet.runtime.cri import CRIRuntime
 
 CONFIG = """version = 2
 root = "{root}/root"
@@ -48,7 +55,8 @@ CNI = {
     ],
 }
 APPLETS = (
-    "sh sleep cat echo ls env wget httpd nslookup nc ip id touch true false stat hostname ps kill tail rm mkdir head".split()
+    *("sh", "sleep", "cat", "echo", "ls", "env", "wget", "httpd", "nslookup", "nc", "ip", "id", "touch", "true", "false"),
+    *("stat", "hostname", "ps", "kill", "tail", "rm", "mkdir", "head", "mount", "seq"),
 )
 BUSYBOX = "sampan.local/busybox:1"
 
@@ -66,9 +74,8 @@ class TestBed:
         return str(self.root / "containerd.sock")
 
     def enter(self) -> None:
-        """Move this process into the node's network namespace, as `nsenter --net` does."""
-        with open(f"/run/netns/{self.namespace}") as handle:
-            os.setns(handle.fileno(), os.CLONE_NEWNET)
+        """Move this thread into the node's network namespace, as `nsenter --net` does a process."""
+        netns.setns(self.namespace)
 
 
 def _layer(files: dict[str, Path], links: dict[str, str], directories: tuple[str, ...]) -> bytes:
@@ -137,6 +144,16 @@ def _wait_for_socket(process: subprocess.Popen[bytes], path: str) -> None:
     raise TimeoutError("containerd did not listen in time")
 
 
+async def _end_sandboxes(socket: str) -> None:
+    """So that their network namespaces and addresses are given back."""
+    runtime = CRIRuntime(socket)
+    with contextlib.suppress(RuntimeFailure):
+        for sandbox in await runtime.list_sandboxes():
+            await runtime.stop_sandbox(sandbox.id)
+            await runtime.remove_sandbox(sandbox.id)
+    await runtime.close()
+
+
 def _end_shims(root: Path) -> None:
     """Containers outlive containerd by design; the test's do not outlive the test."""
     for entry in Path("/proc").iterdir():
@@ -178,10 +195,12 @@ def node(root: Path) -> Iterator[TestBed]:
             _images(root, str(root / "containerd.sock"))
             yield TestBed(root, namespace, process.pid)
         finally:
+            asyncio.run(_end_sandboxes(str(root / "containerd.sock")))
             process.kill()
             process.wait(10)
             _end_shims(root)
             _unmount(root)
+            Cgroups().remove(f"/{namespace}")
             subprocess.run(["ip", "netns", "del", namespace], capture_output=True)
             shutil.rmtree(root, ignore_errors=True)
 
