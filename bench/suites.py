@@ -71,9 +71,12 @@ class Bench:
         return len(self.target.call(lambda client: client.request("GET", path)))
 
     def count_pods(self) -> int:
-        path = f"{PODS}?limit=1"
-        metadata = json.loads(self.target.call(lambda client: client.request("GET", path)))["metadata"]
+        metadata = self.first_page()["metadata"]
         return 1 + int(metadata.get("remainingItemCount", 0))
+
+    def first_page(self) -> dict[str, Any]:
+        page: dict[str, Any] = json.loads(self.target.call(lambda client: client.request("GET", PODS, query={"limit": "1"})))
+        return page
 
 
 def idle(bench: Bench) -> list[Row]:
@@ -115,8 +118,7 @@ def list_(bench: Bench) -> list[Row]:
 
 def watch(bench: Bench) -> list[Row]:
     host, port = "127.0.0.1", str(bench.target.port)
-    listed = json.loads(bench.target.call(lambda client: client.request("GET", f"{PODS}?limit=1")))
-    path = f"{PODS}?watch=1&resourceVersion={listed['metadata']['resourceVersion']}"
+    path = f"{PODS}?watch=1&resourceVersion={bench.first_page()['metadata']['resourceVersion']}"
     command = [sys.executable, "-m", "bench.watchers", host, port, bench.target.token, path, str(WATCHERS)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
