@@ -262,7 +262,7 @@ class Runner:
             return
         RECONCILES.labels(self.controller.name, "error").inc()
         facts = {"controller": self.controller.name, "key": str(key), "error": str(error)}
-        if isinstance(error, StatusError) and error.code == 409:
+        if isinstance(error, StatusError) and error.code in (404, 409):
             log.debug("reconcile lost a race", **facts)  # the cache will show who won
         elif isinstance(error, StatusError | OSError | TimeoutError | EOFError):
             log.warning("reconcile failed", tries=self.queue.failures(key) + 1, **facts)

@@ -14,7 +14,6 @@ from sampan.api.types.core_v1 import Container, Pod, PodCondition, PodIP, PodSpe
 from sampan.api.types.meta_v1 import ObjectMeta
 from sampan.client.codec import T
 from sampan.client.rest import Client
-from sampan.client.transport import Transport
 from sampan.controllers.manager import ControllerManager, ControllerManagerOptions
 from sampan.lib.clock import Clock, RealClock, rfc3339
 from sampan.lib.tasks import Tasks
@@ -113,8 +112,9 @@ async def world(
 ) -> AsyncIterator[World]:
     """`kubelet`: pods become ready by themselves."""
     clock = clock or RealClock()
-    async with api.serve(clock, MemoryStore(clock)) as served, Transport(served.admin) as transport, Tasks() as tasks:
+    async with api.serve(clock, MemoryStore(clock)) as served, Tasks() as tasks:
         made = World(served.client)
+        transport = served.connect("system:kube-controller-manager")  # with the rights it has in a cluster, and no more
         options = options or ControllerManagerOptions(ca_pem=served.credentials.ca.cert_pem)
         tasks.start(ControllerManager(Client(transport, clock), options=options).run(), "manager")
         if kubelet:

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from sampan.api.types.coordination_v1 import Lease
+from sampan.client.leader import LeaderElector, LeadershipLost
+from sampan.client.rest import Client
+from sampan.lib.clock import ManualClock
+from sampan.lib.tasks import Tasks
+from tests.component.conftest import Api, Served
+from tests.unit.fakeapi import until
+
+
+class Worker:
+    """Work that notes that it is done, and ends when told to."""
+
+    def __init__(self, served: Served, clock: ManualClock, name: str) -> None:
+        self.running = False
+        self.end = asyncio.Event()
+        self.elector = LeaderElector(Client(served.transport, clock), "test", identity=name)
+
+    async def run(self) -> None:
+        await self.elector.run(self._work)
+
+    async def _work(self) -> None:
+        self.running = True
+        try:
+            await self.end.wait()
+        finally:
+            self.running = False
+
+
+def test_one_leads_and_another_follows_when_it_is_done(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        clock = ManualClock()
+        first, second = Worker(served, clock, "first"), Worker(served, clock, "second")
+        async with Tasks() as tasks:
+            leading = tasks.start(first.run(), "first")
+            await until(lambda: first.running)
+            tasks.start(second.run(), "second")
+            await turn(clock, 60)
+            assert first.running
+            assert not second.running
+            first.end.set()
+            await leading
+            await turn_until(clock, second)
+            lease = await served.client.get(Lease, "test", "kube-system")
+            assert (lease.spec.holderIdentity, lease.spec.leaseTransitions) == ("second", 0)
+            second.end.set()
+
+    api(scenario)
+
+
+def test_a_leader_that_fell_silent_is_followed_after_its_lease(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        clock = ManualClock()
+        first, second = Worker(served, clock, "first"), Worker(served, clock, "second")
+        async with Tasks() as tasks:
+            dying = tasks.start(first.run(), "first")
+            await until(lambda: first.running)
+            dying.cancel()
+            await until(lambda: not first.running)
+            tasks.start(second.run(), "second")
+            await turn(clock, 10)
+            assert not second.running
+            await turn_until(clock, second)
+            lease = await served.client.get(Lease, "test", "kube-system")
+            assert (lease.spec.holderIdentity, lease.spec.leaseTransitions) == ("second", 1)
+            second.end.set()
+
+    api(scenario)
+
+
+def test_a_leader_whose_lease_was_taken_stops_its_work(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        clock = ManualClock()
+        worker = Worker(served, clock, "first")
+
+        async def lead() -> None:
+            with pytest.raises(LeadershipLost):
+                await worker.run()
+
+        async with Tasks() as tasks:
+            leading = tasks.start(lead(), "first")
+            await until(lambda: worker.running)
+            await served.client.patch(Lease, "test", "kube-system", {"spec": {"holderIdentity": "usurper"}})
+            while not leading.done():
+                await turn(clock, 2)
+            assert not worker.running
+
+    api(scenario)
+
+
+async def turn(clock: ManualClock, seconds: int) -> None:
+    """Let time pass second by second, giving answers of the server the real time they take."""
+    for _ in range(seconds):
+        await clock.advance(1)
+        await asyncio.sleep(0.005)
+
+
+async def turn_until(clock: ManualClock, worker: Worker) -> None:
+    for _ in range(60):
+        if worker.running:
+            return
+        await turn(clock, 1)
+    raise AssertionError("nobody leads")
