@@ -9,6 +9,7 @@ clock, so that clocks need not agree. A holder that cannot write for ten seconds
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable
 
@@ -48,7 +49,9 @@ class LeaderElector:
         return self._holds(self._observed)
 
     async def run(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Wait to lead, then do `work` while leading. Raises LeadershipLost; gives the lease up when the work ends."""
+        """Wait to lead, then do `work` while leading. Raises LeadershipLost.
+
+        The lease is given up when the work ends or is cancelled, so that a successor need not wait for it to run out."""
         while not await self._try():
             await self._clock.sleep(RETRY_SECONDS * random.uniform(1.0, 2.2))
         log.info("leading", lease=self._name, identity=self._identity)
@@ -58,7 +61,8 @@ class LeaderElector:
                 await work()
         except* LeadershipLost:
             raise LeadershipLost(f"lost the lease {self._namespace}/{self._name}") from None
-        await self._release()
+        finally:
+            await self._release()
 
     async def _keep(self) -> None:
         while True:
@@ -125,6 +129,7 @@ class LeaderElector:
         lease.spec.holderIdentity = ""
         lease.spec.leaseDurationSeconds = 1
         try:
-            await self._client.update(lease)
+            async with asyncio.timeout(RETRY_SECONDS):
+                await self._client.update(lease)
         except (StatusError, OSError, TimeoutError, EOFError) as error:
             log.debug("lease not released", lease=self._name, error=str(error))

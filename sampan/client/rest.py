@@ -10,6 +10,7 @@ Network failures are ConnectionError and TimeoutError, as the transport raises t
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ JSON_PATCH = "application/json-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 
 MAX_TRIES = 10
+MAX_IN_FLIGHT = 32
+"""As many as the transport keeps connections: more at once would pay for a TLS handshake each."""
 
 R = TypeVar("R")
 
@@ -65,9 +68,14 @@ def failure(status: int, body: bytes) -> StatusError:
 
 
 class Client:
-    def __init__(self, transport: Transport, clock: Clock | None = None) -> None:
+    """`max_in_flight` bounds the requests under way at once; watches and streams do not count."""
+
+    def __init__(
+        self, transport: Transport, clock: Clock | None = None, *, max_in_flight: int = MAX_IN_FLIGHT
+    ) -> None:  # fmt: skip
         self.transport = transport
         self.clock: Clock = clock or RealClock()
+        self._turns = asyncio.Semaphore(max_in_flight)
 
     async def request(
         self,

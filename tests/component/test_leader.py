@@ -4,10 +4,11 @@ import asyncio
 
 import pytest
 
-from sampan.api.types.coordination_v1 import Lease
+from sampan.api.types.coordination_v1 import Lease, LeaseSpec
+from sampan.api.types.meta_v1 import ObjectMeta
 from sampan.client.leader import LeaderElector, LeadershipLost
 from sampan.client.rest import Client
-from sampan.lib.clock import ManualClock
+from sampan.lib.clock import ManualClock, rfc3339_micro
 from sampan.lib.tasks import Tasks
 from tests.component.conftest import Api, Served
 from tests.unit.fakeapi import until
@@ -53,15 +54,29 @@ def test_one_leads_and_another_follows_when_it_is_done(api: Api) -> None:
     api(scenario)
 
 
-def test_a_leader_that_fell_silent_is_followed_after_its_lease(api: Api) -> None:
+def test_a_leader_that_is_stopped_leaves_the_lease_to_the_next(api: Api) -> None:
     async def scenario(served: Served) -> None:
         clock = ManualClock()
         first, second = Worker(served, clock, "first"), Worker(served, clock, "second")
         async with Tasks() as tasks:
-            dying = tasks.start(first.run(), "first")
+            leading = tasks.start(first.run(), "first")
             await until(lambda: first.running)
-            dying.cancel()
-            await until(lambda: not first.running)
+            leading.cancel()
+            await until(leading.done)
+            tasks.start(second.run(), "second")
+            await until(lambda: second.running)
+            second.end.set()
+
+    api(scenario)
+
+
+def test_a_leader_that_fell_silent_is_followed_after_its_lease(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        clock = ManualClock()
+        silent = LeaseSpec(holderIdentity="first", leaseDurationSeconds=15, renewTime=rfc3339_micro(clock.now()))
+        await served.client.create(Lease(metadata=ObjectMeta(name="test", namespace="kube-system"), spec=silent))
+        second = Worker(served, clock, "second")
+        async with Tasks() as tasks:
             tasks.start(second.run(), "second")
             await turn(clock, 10)
             assert not second.running
