@@ -55,7 +55,6 @@ class Agent:
         config: AgentConfig,
         clock: Clock | None = None,
         services: Informer[Service] | None = None,
-        prober: Prober | None = None,
     ) -> None:
         """`services`: a running informer shared with others of the process; None: the agent runs its own."""
         self._client = client
@@ -69,7 +68,8 @@ class Agent:
         self._writer = StatusWriter(client)
         self._machine = inspect(config.root_dir)
         self._keeper = NodeKeeper(client, runtime, config, self._machine, self._recorder)
-        self._probes = Probes(prober or NodeProber(runtime), self._recorder, self._clock, self._wake)
+        prober = runtime if isinstance(runtime, Prober) else NodeProber(runtime)
+        self._probes = Probes(prober, self._recorder, self._clock, self._wake)
         self._relist = Relist(runtime, self._clock, config.relist_seconds, self._wake)
         self._crashes = Backoff(self._clock)
         self._workers: dict[str, PodWorker] = {}

@@ -30,6 +30,7 @@ from .machine import Machine
 from .objects import Objects
 from .podstate import ContainerState, PodState
 from .runtime.base import ContainerConfig, ImageRef, Runtime, RuntimeFailure, SandboxConfig
+from .sync import Kill
 from .volumes import subpath
 from .volumes.base import VolumeError
 
@@ -261,6 +262,17 @@ def grace_seconds(pod: Pod) -> int:
     if given is None:
         given = pod.spec.terminationGracePeriodSeconds
     return 30 if given is None else max(given, 1)
+
+
+def kill_grace_seconds(pod: Pod, kill: Kill) -> int:
+    """How long a container that failed a probe may take to stop: the probe may have its own say."""
+    spec = spec_of(pod, kill.container.name)
+    probe = None
+    if spec is not None:
+        probe = {"LivenessProbe": spec.livenessProbe, "StartupProbe": spec.startupProbe}.get(kill.reason)
+    if probe is not None and probe.terminationGracePeriodSeconds is not None:
+        return probe.terminationGracePeriodSeconds
+    return grace_seconds(pod)
 
 
 async def stop_container(node: Node, pod: Pod, container: ContainerState, message: str, grace: int, ip: str) -> None:

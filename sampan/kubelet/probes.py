@@ -7,7 +7,7 @@ container with new probes. Liveness and readiness probes begin when the startup 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from sampan.api.types.core_v1 import Pod, Probe
 from sampan.client.events import EventRecorder
@@ -35,8 +35,9 @@ class Target(NamedTuple):
     field_path: str
 
 
+@runtime_checkable
 class Prober(Protocol):
-    """Makes one try of a probe."""
+    """Makes one try of a probe. A runtime whose containers cannot be reached from the node is one itself."""
 
     async def probe(self, probe: Probe, target: Target) -> Outcome: ...
 

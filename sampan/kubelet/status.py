@@ -201,3 +201,14 @@ def rejected_status(pod: Pod, reason: str, message: str, now: float) -> PodStatu
     made.startTime = made.startTime or rfc3339(now)
     made.qosClass = made.qosClass or qos_class(pod)
     return made
+
+
+def foreign_conditions(pod: Pod) -> list[PodCondition]:
+    """Those that others write, such as readiness gates."""
+    return [c for c in pod.status.conditions if c.type not in OWNED_CONDITIONS]
+
+
+def ready_containers(pod: Pod) -> set[str]:
+    """Ids of the containers that the API says are ready."""
+    everyone = (*pod.status.initContainerStatuses, *pod.status.containerStatuses)
+    return {s.containerID.partition("://")[2] for s in everyone if s.ready and s.containerID}

@@ -15,7 +15,7 @@ import enum
 
 import msgspec
 
-from sampan.api.types.core_v1 import Pod, PodCondition, PodStatus
+from sampan.api.types.core_v1 import Pod, PodStatus
 from sampan.lib.clock import parse_rfc3339
 from sampan.lib.log import get_logger
 from sampan.lib.tasks import Tasks
@@ -25,12 +25,21 @@ from .backoff import Backoff
 from .containerstatus import Knowledge, Reason
 from .crashloop import wait_before_restart
 from .images import StartError
-from .lifecycle import Node, Starter, create_cgroup, grace_seconds, make_sandbox_config, run_sandbox, spec_of, stop_container
+from .lifecycle import (
+    Node,
+    Starter,
+    create_cgroup,
+    grace_seconds,
+    kill_grace_seconds,
+    make_sandbox_config,
+    run_sandbox,
+    stop_container,
+)
 from .observer import Observer
 from .podstate import ContainerState, PodState
 from .probes import Probes
 from .runtime.base import RuntimeFailure
-from .status import OWNED_CONDITIONS, pod_status, rejected_status
+from .status import foreign_conditions, pod_status, ready_containers, rejected_status
 from .statuswriter import StatusWriter
 from .volumes import pod as pod_volumes
 from .volumes.keeper import VolumeKeeper
@@ -69,7 +78,7 @@ class PodWorker:
         self._grace = 0
         self._next: float | None = None
         self._early = len(EARLY_LOOKS)
-        self._adopted = _ready_before(pod)
+        self._adopted = ready_containers(pod)
         self._decided: PodStatus | None = None
         """A Failed status that the agent itself gave the pod (rejected, deadline exceeded)."""
         if pod.status.phase in ("Succeeded", "Failed"):
@@ -92,7 +101,7 @@ class PodWorker:
         elif (
             old.deletionTimestamp == new.deletionTimestamp
             and old.deletionGracePeriodSeconds == new.deletionGracePeriodSeconds
-            and _foreign_conditions(before) == _foreign_conditions(pod)
+            and foreign_conditions(before) == foreign_conditions(pod)
         ):
             # Only our own status came back.
             return
@@ -264,18 +273,9 @@ class PodWorker:
             return
         ip = self.state.ips[0] if self.state.ips else ""
         for kill in plan.kill:
-            await stop_container(self._node, self.pod, kill.container, kill.message, self._kill_grace(kill), ip)
+            await stop_container(self._node, self.pod, kill.container, kill.message, kill_grace_seconds(self.pod, kill), ip)
         if plan.kill:
             await self._observer.refresh()
-
-    def _kill_grace(self, kill: sync.Kill) -> int:
-        spec = spec_of(self.pod, kill.container.name)
-        probe = None
-        if spec is not None:
-            probe = {"LivenessProbe": spec.livenessProbe, "StartupProbe": spec.startupProbe}.get(kill.reason)
-        if probe is not None and probe.terminationGracePeriodSeconds is not None:
-            return probe.terminationGracePeriodSeconds
-        return grace_seconds(self.pod)
 
     async def _new_sandbox(self, attempt: int) -> None:
         problem = "" if self.pod.spec.hostNetwork else self._node.network_problem()
@@ -389,13 +389,3 @@ class PodWorker:
         for forget in (self._writer.forget, node.objects.forget_pod, node.images.forget_pod, self._probes.forget_pod):
             forget(self.uid)
         self._crashes.forget(f"{self.uid}_")
-
-
-def _foreign_conditions(pod: Pod) -> list[PodCondition]:
-    return [c for c in pod.status.conditions if c.type not in OWNED_CONDITIONS]
-
-
-def _ready_before(pod: Pod) -> set[str]:
-    """Ids of containers that the API says were ready, as a restarted agent finds it."""
-    everyone = (*pod.status.initContainerStatuses, *pod.status.containerStatuses)
-    return {s.containerID.partition("://")[2] for s in everyone if s.ready and s.containerID}

@@ -48,7 +48,7 @@ from .base import (
 from .simulatedstreams import SimulatedStreaming
 
 ANNOTATION = "sampan.dev/simulate"
-POD_CIDR = "10.244.0.0/16"
+POD_CIDR = "10.244.0.0/14"
 
 _SHELL = re.compile(
     r"^(?:(?:/bin/)?(?:sh|bash) -e?c )?(?:sleep (?P<sleep>[0-9.]+))?(?: *(?:;|&&) *)?(?:exit (?P<exit>[0-9]+))?$"
@@ -56,7 +56,7 @@ _SHELL = re.compile(
 
 
 class AddressRange:
-    """Pod addresses of all simulated nodes that share it."""
+    """Pod addresses of all simulated nodes that share it, which are all of a process unless they say otherwise."""
 
     def __init__(self, cidr: str = POD_CIDR) -> None:
         self._fresh: Iterator[str] = (str(ip) for ip in ipaddress.ip_network(cidr).hosts())
@@ -72,6 +72,9 @@ class AddressRange:
 
     def give_back(self, ip: str) -> None:
         self._returned.append(ip)
+
+
+_SHARED = AddressRange()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +149,11 @@ class _Container:
 
 
 class SimulatedRuntime:
-    """See the module's docstring. One for each node; `addresses` may be shared."""
+    """See the module's docstring. One for each node."""
 
     def __init__(self, clock: Clock, *, addresses: AddressRange | None = None) -> None:
         self._clock = clock
-        self._addresses = addresses or AddressRange()
+        self._addresses = addresses or _SHARED
         self._sandboxes: dict[str, _Sandbox] = {}
         self._containers: dict[str, _Container] = {}
         self._images: dict[str, ImageRef] = {}
@@ -357,9 +360,7 @@ class SimulatedRuntime:
     async def close(self) -> None:
         await self._streaming.close()
 
-
-class SimulatedProber:
-    """Probes of simulated containers succeed, unless the pod says `probes=fail`."""
+    # -- probes: there is nothing a node could reach --
 
     async def probe(self, probe: Probe, target: Target) -> Outcome:
         script = script_of(target.pod.metadata.annotations, target.container.name, ())

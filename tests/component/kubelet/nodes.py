@@ -13,7 +13,7 @@ from sampan.api.types.meta_v1 import ObjectMeta
 from sampan.client.rest import Client
 from sampan.kubelet.agent import Agent
 from sampan.kubelet.config import AgentConfig
-from sampan.kubelet.runtime.simulated import SimulatedProber, SimulatedRuntime
+from sampan.kubelet.runtime.simulated import SimulatedRuntime
 from sampan.lib.clock import Clock, RealClock
 from sampan.lib.tasks import Tasks
 from tests.component.conftest import Served
@@ -34,7 +34,7 @@ class Nodes:
         """Start an agent, or start it again: its runtime lives on between."""
         runtime = self.runtimes.setdefault(name, SimulatedRuntime(self.clock))
         config.setdefault("node_ip", "10.0.0.1")
-        agent = Agent(self.client, runtime, config=AgentConfig(node_name=name, **config), prober=SimulatedProber())
+        agent = Agent(self.client, runtime, config=AgentConfig(node_name=name, **config))
         self.agents[name] = agent
         self.running[name] = self._tasks.start(agent.run(), f"agent {name}")
         return agent
