@@ -29,8 +29,8 @@ from sampan.scheduler.queue import Entry, SchedulingQueue
 from sampan.scheduler.selection import Selections
 
 SCHEDULER_NAME = "default-scheduler"
-MAX_BINDINGS = 64
-"""Binding requests under way at one time."""
+MAX_BINDINGS = 16
+"""Binding requests under way at one time, each on a connection of its own: more cost handshakes and gain nothing."""
 UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
 
 ATTEMPTS = Counter("scheduler_schedule_attempts", "Attempts to schedule pods, by the result.", ("result", "profile"))
