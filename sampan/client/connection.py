@@ -94,7 +94,15 @@ class ClientConnection(asyncio.Protocol):
 
     @property
     def reusable(self) -> bool:
-        return self._body_done and self._keep_alive and self._lost is None and not self._transport.is_closing()
+        """Whether another request may be sent: the answer is over, and read to its end (a caller may have been cancelled
+        between the two, and what it left must not be taken for the next answer)."""
+        return (
+            self._body_done
+            and not self._chunks
+            and self._keep_alive
+            and self._lost is None
+            and not self._transport.is_closing()
+        )
 
     def close(self) -> None:
         # Not `close`: an answer nobody reads any more need not be waited for, and a TLS shutdown would wait for the peer.

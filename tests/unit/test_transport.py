@@ -166,6 +166,17 @@ def test_a_stream_read_to_its_end_leaves_the_connection_for_others() -> None:
     run(work())
 
 
+def test_an_answer_that_nobody_read_is_never_taken_for_the_next_one() -> None:
+    async def scenario() -> None:
+        async with serving(lambda request: Response(200, request.path.encode())) as (_, transport):
+            for turn in range(5):
+                async with transport.stream("GET", f"/unread/{turn}") as stream:
+                    assert stream.status == 200  # head and body came in one packet; the body stays where it is
+                assert (await transport.request("GET", f"/read/{turn}")).body == f"/read/{turn}".encode()
+
+    run(scenario())
+
+
 def test_a_stream_that_is_cut_is_a_connection_error() -> None:
     async def produce(sink: Sink) -> None:
         sink.write(b"some")
