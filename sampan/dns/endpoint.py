@@ -6,7 +6,7 @@ EndpointSlice is written by the server it describes, as there are no pods from w
 
 from __future__ import annotations
 
-from sampan.api.errors import ALREADY_EXISTS, NOT_FOUND, StatusError
+from sampan.api.errors import NOT_FOUND, StatusError
 from sampan.api.types.core_v1 import Service, ServicePort, ServiceSpec
 from sampan.api.types.discovery_v1 import Endpoint, EndpointConditions, EndpointPort, EndpointSlice
 from sampan.api.types.meta_v1 import ObjectMeta
@@ -34,12 +34,13 @@ def kube_dns_service(cluster_ip: str) -> Service:
 
 
 async def ensure_service(client: Client, cluster_ip: str) -> None:
-    """Create the Service unless it is there."""
+    """Create the Service unless it is there. Looks first: a create would be refused for its address before its name."""
     try:
-        await client.create(kube_dns_service(cluster_ip))
+        await client.get(Service, SERVICE, NAMESPACE)
     except StatusError as error:
-        if error.reason != ALREADY_EXISTS:
+        if error.reason != NOT_FOUND:
             raise
+        await client.create(kube_dns_service(cluster_ip))
 
 
 async def publish(client: Client, *, node_name: str, node_ip: str, port: int = 53) -> None:
