@@ -243,3 +243,21 @@ def test_min_ready_seconds_hold_back_availability(api: Api) -> None:
             await rolled_out(w)
 
     run(work())
+
+
+def test_a_name_that_is_taken_makes_another_hash(api: Api) -> None:
+    async def work() -> None:
+        async with world(api, kubelet=True) as w:
+            await w.client.create(deployment(1))
+            first = (await rolled_out(w)).metadata.name
+            await w.client.delete(Deployment, first, "default", propagation="Orphan")
+            await w.gone(Deployment, first)
+            (left,) = (await sets(w)).values()
+            await w.client.patch(ReplicaSet, left.metadata.name, "default", {"metadata": {"labels": {"app": "stray"}}})
+            await w.client.create(deployment(1))
+            d = await rolled_out(w)
+            assert d.status.collisionCount == 1
+            names = {rs.metadata.name for rs in (await w.client.list(ReplicaSet, "default")).items}
+            assert len(names) == 2
+
+    run(work())
