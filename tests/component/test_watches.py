@@ -168,10 +168,10 @@ def test_a_new_server_takes_watches_up_where_the_old_one_left_them(api: Api) -> 
             revision = await revision_of(first)
             await first.create("configmaps", config_map("a"))
             await first.delete(CONFIG_MAPS + "/a")
-        async with api.serve(RealClock(), store) as second:
-            async with second.watch(CONFIG_MAPS, {"resourceVersion": revision}) as events:
-                await second.create("configmaps", config_map("b"))
-                assert await events.names(3) == [("ADDED", "a"), ("DELETED", "a"), ("ADDED", "b")]
+        query = {"resourceVersion": revision}
+        async with api.serve(RealClock(), store) as second, second.watch(CONFIG_MAPS, query) as events:
+            await second.create("configmaps", config_map("b"))
+            assert await events.names(3) == [("ADDED", "a"), ("DELETED", "a"), ("ADDED", "b")]
         await close()
 
     async def _nothing() -> None:
@@ -198,14 +198,13 @@ def test_a_watcher_that_reads_late_misses_nothing(api: Api) -> None:
 
 def test_the_end_of_the_server_ends_watches_cleanly(api: Api) -> None:
     async def scenario() -> None:
-        async with api.serve(RealClock(), MemoryStore(RealClock())) as served:
-            async with served.watch(CONFIG_MAPS, {"resourceVersion": await revision_of(served)}) as events:
-                await served.create("configmaps", config_map("a"))
-                assert await events.names(1) == [("ADDED", "a")]
-                stopping = asyncio.ensure_future(served.server.stop(grace_seconds=2))
-                assert await events.rest() == []
-                await stopping
-                served.server.stop = _stopped  # type: ignore[method-assign]
+        async with api.serve(RealClock(), MemoryStore(RealClock())) as served, served.watch(CONFIG_MAPS) as events:
+            await served.create("configmaps", config_map("a"))
+            assert await events.names(1) == [("ADDED", "a")]
+            stopping = asyncio.ensure_future(served.server.stop(grace_seconds=2))
+            assert await events.rest() == []
+            await stopping
+            served.server.stop = _stopped  # type: ignore[method-assign]
 
     async def _stopped(grace_seconds: float = 0) -> None:
         return None

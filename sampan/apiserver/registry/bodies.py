@@ -10,7 +10,7 @@ import yaml
 from sampan.api import protobuf
 from sampan.api.errors import StatusError, bad_request, unsupported_media_type
 from sampan.api.resource import Resource, Tree
-from sampan.api.schema import Schema, schema_of
+from sampan.api.schema import schema_of
 
 JSON_TYPES = frozenset(("", "*/*", "application/json"))
 YAML_TYPE = "application/yaml"
@@ -84,14 +84,6 @@ def check_kind(tree: Tree, resource: Resource) -> None:
         raise bad_request(
             f"the API version in the data ({version}) does not match the expected API version ({resource.group_version})"
         )
-
-
-def admit_changed(tree: Tree, schema: Schema, validation: str, warnings: list[str]) -> Tree:
-    """What a patch made, checked again as if it had come as a body. Raises TypeProblem."""
-    admitted, strict = schema.admit_tree(tree)
-    if strict:
-        report(strict, validation, warnings)
-    return admitted
 
 
 def decode_any(body: bytes, content_type: str) -> Any:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from sampan.api.decoding import TypeProblem, cannot_be_handled
-from sampan.api.errors import bad_request, unsupported_media_type
+from sampan.api.decoding import TypeProblem, strict_message
+from sampan.api.errors import StatusError, bad_request, invalid, invalid_object, unsupported_media_type
 from sampan.api.patch import json_patch, merge_patch, strategic_patch
 from sampan.api.resource import Resource, Tree
 from sampan.api.schema import schema_of
 from sampan.api.strategic import unprocessable
-from sampan.apiserver.registry.bodies import admit_changed, media_type
+from sampan.apiserver.registry.bodies import media_type
 from sampan.apiserver.registry.generic import Change
 from sampan.apiserver.registry.options import WriteOptions
 from sampan.lib.http import Request
@@ -51,20 +52,47 @@ def patch_change(request: Request, resource: Resource, options: WriteOptions, wa
             patched = merge_patch(old, patch)
         else:
             patched = strategic_patch(old, patch, schema)
-        tree = _checked(patched, resource, options, warnings)
+        tree = _checked(
+            patched, lambda: _shown(patch if kind == STRATEGIC_PATCH else patched, kind), resource, options, warnings
+        )
         _check_identity(tree, old)
         return tree
 
     return change
 
 
-def _checked(patched: Any, resource: Resource, options: WriteOptions, warnings: list[str]) -> Tree:
+def _checked(patched: Any, shown: Callable[[], str], resource: Resource, options: WriteOptions, warnings: list[str]) -> Tree:
+    """Raises StatusError 422 for an outcome that is not of the kind, showing of it what upstream shows."""
     if not isinstance(patched, dict):
         raise unprocessable()
     try:
-        return admit_changed(patched, schema_of(resource.definition), options.field_validation, warnings)
+        tree, strict = schema_of(resource.definition).admit_tree(patched)
     except TypeProblem as problem:
-        raise cannot_be_handled(patched, resource.kind, resource.group_version, str(problem)) from None
+        raise _invalid(shown(), str(problem)) from None
+    if strict and options.field_validation == "Strict":
+        raise _invalid(shown(), strict_message(strict))
+    if strict and options.field_validation == "Warn":
+        warnings.extend(strict)
+    return tree
+
+
+def _invalid(shown: str, why: str) -> StatusError:
+    return invalid_object("", "", "", [invalid("patch", shown, why)])
+
+
+def _shown(value: Any, kind: str) -> str:
+    return _go(value) if kind == STRATEGIC_PATCH else msgspec.json.encode(value).decode()
+
+
+def _go(value: Any) -> str:
+    """As Go prints a decoded JSON value."""
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{key}:{_go(value[key])}" for key in sorted(value)) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(map(_go, value)) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "<nil>" if value is None else str(value)
 
 
 def _check_identity(tree: Tree, old: Tree) -> None:

@@ -1,0 +1,91 @@
+"""Paths that are no resources."""
+
+from __future__ import annotations
+
+import pytest
+
+from sampan import GIT_VERSION
+from tests.component.conftest import Api, Served
+
+
+@pytest.mark.parametrize("name", ["healthz", "livez", "readyz"])
+def test_health_is_told_as_a_whole_and_by_check(api: Api, name: str) -> None:
+    async def scenario(server: Served) -> None:
+        assert (await server.get(f"/{name}")).body == b"ok"
+        verbose = (await server.get(f"/{name}", query={"verbose": ""})).body.decode()
+        assert "[+]ping ok\n" in verbose and verbose.endswith(f"{name} check passed\n")
+        assert (await server.get(f"/{name}/ping")).body == b"ok"
+        assert (await server.get(f"/{name}/nothing")).status == 404
+
+    api(scenario)
+
+
+def test_health_and_version_are_for_everybody_and_the_rest_is_not(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        nobody = server.connect("nobody")
+        for path, status in (("/healthz", 200), ("/version", 200), ("/api", 200), ("/metrics", 403), ("/api/v1/pods", 403)):
+            answer = await server.get(path, by=nobody)
+            assert answer.status == status, path
+        assert (await server.get("/metrics", by=nobody)).message == 'forbidden: User "nobody" cannot get path "/metrics"'
+
+    api(scenario)
+
+
+def test_the_version_is_kubernetes_own_with_ours_behind(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        tree = (await server.get("/version")).tree
+        assert (tree["major"], tree["minor"], tree["gitVersion"]) == ("1", "33", GIT_VERSION)
+
+    api(scenario)
+
+
+def test_requests_are_counted(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        await server.get("/api/v1/namespaces/default/configmaps/nothing")
+        text = (await server.get("/metrics")).body.decode()
+        wanted = (
+            'apiserver_request_total{code="404",dry_run="",group="",resource="configmaps",scope="resource",subresource="",'
+            'verb="GET",version="v1"}'
+        )
+        assert any(line.startswith(wanted) for line in text.splitlines())
+        assert "apiserver_request_duration_seconds_bucket" in text
+
+    api(scenario)
+
+
+def test_discovery_lists_what_is_served(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        assert (await server.get("/api")).tree["versions"] == ["v1"]
+        groups = {group["name"] for group in (await server.get("/apis")).tree["groups"]}
+        assert {"apps", "rbac.authorization.k8s.io", "authorization.k8s.io"} <= groups
+        core = {resource["name"] for resource in (await server.get("/api/v1")).tree["resources"]}
+        assert {"pods", "pods/log", "pods/exec", "pods/binding", "pods/status", "bindings", "namespaces/finalize"} <= core
+        apps = {resource["name"] for resource in (await server.get("/apis/apps/v1")).tree["resources"]}
+        assert {"deployments", "deployments/scale", "deployments/status"} <= apps
+        assert (await server.get("/apis/apps")).tree["preferredVersion"]["groupVersion"] == "apps/v1"
+        assert (await server.get("/apis/nothing")).status == 404
+        paths = (await server.get("/")).tree["paths"]
+        assert {"/api/v1", "/apis/apps/v1", "/healthz", "/metrics"} <= set(paths)
+
+    api(scenario)
+
+
+def test_discovery_comes_in_one_piece_for_those_who_ask(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
+        answer = await server.get("/apis", accept=accept)
+        assert answer.tree["kind"] == "APIGroupDiscoveryList"
+        assert "as=APIGroupDiscoveryList" in answer.header("Content-Type")[0]
+        (etag,) = answer.header("ETag")
+        again = await server.get("/apis", accept=accept, headers=[("If-None-Match", etag)])
+        assert (again.status, again.body) == (304, b"")
+
+    api(scenario)
+
+
+def test_what_is_nowhere_is_not_found(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        answer = await server.get("/nowhere")
+        assert (answer.status, answer.body) == (404, b"404 page not found\n")
+
+    api(scenario)
