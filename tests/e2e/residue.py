@@ -16,7 +16,7 @@ Snapshot = dict[str, set[str]]
 
 def snapshot() -> Snapshot:
     return {
-        "interface": set(os.listdir("/sys/class/net")),
+        "interface": _interfaces(),
         "network namespace": _listed(Path("/run/netns")),
         "mount": {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()},
         "cgroup": _cgroups(),
@@ -27,10 +27,17 @@ def snapshot() -> Snapshot:
     }
 
 
-def added(before: Snapshot, after: Snapshot, *, containing: tuple[str, ...] = ()) -> list[str]:
-    """Phrases for what `after` has and `before` had not; with `containing`, only what has one of these in its name."""
-    found = [f"{kind} {name}" for kind in after for name in sorted(after[kind] - before[kind])]
-    return [phrase for phrase in found if not containing or any(part in phrase for part in containing)]
+def added(before: Snapshot, after: Snapshot, name: str) -> list[str]:
+    """Phrases for what `after` has and `before` had not. Where others work with runtimes on this machine at the same time, only
+    what carries the cluster's name is its own beyond doubt."""
+    found = [f"{kind} {thing}" for kind in after for thing in sorted(after[kind] - before[kind])]
+    alone = not before["process"] and not any(name not in process for process in after["process"])
+    return [phrase for phrase in found if alone or name in phrase or name.replace("-", "_") in phrase]
+
+
+def _interfaces() -> set[str]:
+    """With their aliases, which name the cluster."""
+    return {f"{path.name} {(path / 'ifalias').read_text().strip()}" for path in Path("/sys/class/net").iterdir()}
 
 
 def _listed(directory: Path) -> set[str]:

@@ -34,6 +34,9 @@ def clear(plan: ClusterPlan, node: NodePlan, controllers: Cgroups) -> None:
     names = [f"containerd-{node.name}", f"agent-{node.name}"]
     if any(running[name].running for name in names if name in running):
         processes.retire(plan, names)
+        # Times on the wire have whole seconds. The next agent starts in a later one than this one's last report was in, so
+        # that a report can be told to be the next one's (readiness.is_ready).
+        time.sleep(1 - time.time() % 1)
     cgroups.kill(controllers, node.cgroup)
     processes.end_shims(node)
     remove_shim_sockets(node)
