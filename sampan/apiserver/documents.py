@@ -69,14 +69,19 @@ class Documents:
         return self._answer(request, self._openapi.v2_json(), headers=(_VARY,))
 
     def _openapi_v3(self, request: Request, group: str, version: str) -> Answer | None:
-        document = self._openapi.v3(group, version)
-        if document is None:
+        if (group, version) not in self.catalogue.group_versions():
             return None
         digest = self._openapi.v3_hash(group, version)
+        wanted = request.parameters().get("hash", "")
+        if wanted and wanted != digest:
+            return Response(301, headers=(("Location", f"{request.path}?hash={digest}"),))
         # Asked for by its hash (as the index names it), a document never changes.
-        by_hash = request.parameters().get("hash") == digest
-        caching = "public, immutable" if by_hash else "no-cache, private"
-        return self._answer(request, document, headers=(("ETag", f'"{digest}"'), ("Cache-Control", caching)))
+        caching = "public, immutable" if wanted else "no-cache, private"
+        headers = (("ETag", f'"{digest}"'), ("Cache-Control", caching))
+        if request.headers.get("if-none-match") == f'"{digest}"':
+            return Response(304, headers=headers)
+        document = self._openapi.v3(group, version)
+        return None if document is None else self._answer(request, document, headers=headers)
 
     def _root(self, request: Request, accept: str, *, core: bool) -> Answer:
         version = aggregated_version(accept)

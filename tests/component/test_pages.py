@@ -83,6 +83,24 @@ def test_discovery_comes_in_one_piece_for_those_who_ask(api: Api) -> None:
     api(scenario)
 
 
+def test_openapi_is_published_in_both_versions(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        index = (await server.get("/openapi/v3")).tree["paths"]
+        url = index["apis/apps/v1"]["serverRelativeURL"]
+        path, _, query = url.partition("?")
+        document = await server.get(path, query={"hash": query.removeprefix("hash=")})
+        assert document.tree["openapi"].startswith("3.")
+        assert "io.k8s.api.apps.v1.Deployment" in document.tree["components"]["schemas"]
+        moved = await server.get(path, query={"hash": "old"})
+        assert (moved.status, moved.header("Location")) == (301, [url])
+        v2 = await server.get("/openapi/v2")
+        assert (v2.tree["swagger"], "/api/v1/pods" in v2.tree["paths"]) == ("2.0", True)
+        packed = await server.get("/openapi/v2", accept="application/com.github.proto-openapi.spec.v2@v1.0+protobuf")
+        assert packed.status == 200 and packed.tree is None
+
+    api(scenario)
+
+
 def test_what_is_nowhere_is_not_found(api: Api) -> None:
     async def scenario(server: Served) -> None:
         answer = await server.get("/nowhere")

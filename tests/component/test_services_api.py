@@ -174,16 +174,13 @@ def test_a_new_server_knows_what_is_taken(api: Api) -> None:
 
 def test_the_server_names_itself_to_pods(api: Api) -> None:
     async def scenario(server: Served) -> None:
-        path = core("endpoints", "default", "kubernetes")
-        async with asyncio.timeout(10):
-            while (await server.get(path)).status != 200:
-                await asyncio.sleep(0.01)
-            slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes"
-            while (found := await server.get(slices)).status != 200:
-                await asyncio.sleep(0.01)
-        (subset,) = (await server.get(path)).tree["subsets"]
+        async with server.watch(core("endpoints", "default")) as events:
+            _, endpoints = await events.next()
+        async with server.watch("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices") as events:
+            _, found = await events.next()
+        (subset,) = endpoints["subsets"]
         assert subset["addresses"] == [{"ip": "10.89.0.1"}]
         assert subset["ports"] == [{"name": "https", "port": server.server.port, "protocol": "TCP"}]
-        assert found.tree["endpoints"][0]["addresses"] == ["10.89.0.1"]
+        assert found["endpoints"][0]["addresses"] == ["10.89.0.1"]
 
     api(scenario, advertise_address="10.89.0.1")
