@@ -41,14 +41,21 @@ class StartError(Exception):
 
 def normalize(image: str) -> str:
     """The reference with a tag or digest. Raises ValueError with the words of the reference library."""
+    shown = f"couldn't parse image name {json.dumps(image)}: invalid reference format"
+    remote = _without_domain(image).partition(":")[0]
+    if remote != remote.lower():
+        raise ValueError(f"{shown}: repository name ({remote}) must be lowercase")
     found = _REFERENCE.match(image)
     if found is None:
-        lowered = _REFERENCE.match(image.lower())
-        problem = "repository name must be lowercase" if lowered and image != image.lower() else "invalid reference format"
-        if problem.startswith("repository"):
-            problem = "invalid reference format: " + problem
-        raise ValueError(f"couldn't parse image name {json.dumps(image)}: {problem}")
+        raise ValueError(shown)
     return image if found["tag"] or found["digest"] else f"{image}:latest"
+
+
+def _without_domain(image: str) -> str:
+    first, slash, rest = image.partition("/")
+    if slash and (any(c in first for c in ".:") or first == "localhost" or first != first.lower()):
+        return rest
+    return image if slash else f"library/{image}"
 
 
 class Images:

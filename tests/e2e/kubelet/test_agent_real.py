@@ -215,7 +215,7 @@ def test_what_cannot_start_says_why(real: Real) -> None:
 
         reference = EnvVarSource(secretKeyRef=SecretKeySelector(name="nowhere", key="k"))
         await world.pod("nocommand", one(command=["/nope"]))
-        await world.pod("badimage", one(image="Bad Image"))
+        await world.pod("badimage", one(image="bad image"))
         await world.pod("noimage", one(image="127.0.0.1:1/none:1"))
         await world.pod("neverpull", one(image="sampan.local/none:1", imagePullPolicy="Never"))
         await world.pod("nosecret", one(env=[EnvVar(name="S", valueFrom=reference)]))
@@ -234,7 +234,7 @@ def test_what_cannot_start_says_why(real: Real) -> None:
         pod = await world.when("nocommand", fails_to_run)
         assert pod.status.containerStatuses[0].lastState.terminated.reason == "StartError"  # type: ignore[union-attr]
         rows = {
-            "badimage": 'InvalidImageName: Failed to apply default image tag "Bad Image": couldn\'t parse image name',
+            "badimage": 'InvalidImageName: Failed to apply default image tag "bad image": couldn\'t parse image name',
             "noimage": "ErrImagePull: rpc error: code = Unknown desc = failed to pull and unpack image",
             "neverpull": 'ErrImageNeverPull: Container image "sampan.local/none:1" is not present with pull policy of Never',
             "nosecret": 'CreateContainerConfigError: secret "nowhere" not found',
