@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sampan.cmd.cluster import images
 from tests.e2e import residue
 from tests.e2e.local import LocalCluster, eventually
 
@@ -261,3 +262,19 @@ def test_logs_and_images_are_shown(live: LocalCluster, tmp_path: Path) -> None:
     assert (unknown.returncode, "has no component etcd" in unknown.stderr) == (1, True)
     missing = live.sampan("image", "load", str(tmp_path / "none.tar"), check=False)
     assert (missing.returncode, "is not a file" in missing.stderr) == (1, True)
+
+
+def test_a_loaded_image_runs_on_every_node(live: LocalCluster, tmp_path: Path) -> None:
+    base = images.busybox()[0].layers
+    mine = images.Image(
+        "localhost/mine:1", [*base, images.layer({"hello.txt": b"from my image\n"})], command=["cat", "/hello.txt"]
+    )
+    nodes = live.get("nodes")["items"]
+    archive = tmp_path / "mine.tar"
+    archive.write_bytes(images.archive([mine], nodes[0]["metadata"]["labels"]["kubernetes.io/arch"]))
+    said = live.sampan("image", "load", str(archive)).stdout
+    assert said.splitlines() == [f"{node['metadata']['name']}: localhost/mine:1" for node in nodes]
+    live.kubectl("run", "mine", "--image=localhost/mine:1", "--image-pull-policy=Never", "--restart=Never")
+    eventually(lambda: live.get("pod", "mine")["status"].get("phase") == "Succeeded", "the container ran to its end")
+    assert live.kubectl("logs", "mine").stdout == "from my image\n"
+    live.kubectl("delete", "pod", "mine", "--wait=false")
