@@ -12,6 +12,7 @@ from sampan.apiserver.context import Context
 from sampan.apiserver.registry.allocators import AddressPool
 from sampan.apiserver.registry.generic import Caller, Registry
 from sampan.lib.log import get_logger
+from sampan.store.base import StoreUnavailable
 
 NAME, NAMESPACE = "kubernetes", "default"
 SERVICE_PORT = 443
@@ -26,8 +27,8 @@ async def keep_kubernetes_service(context: Context, port: int) -> None:
     while True:
         try:
             await write_kubernetes_service(context, port)
-        except StatusError as error:
-            log.warning("the kubernetes service could not be written", error=error.message)
+        except (StatusError, StoreUnavailable) as error:
+            log.warning("the kubernetes service could not be written", error=str(error))
         await context.clock.sleep(_SECONDS)
 
 

@@ -10,8 +10,6 @@
 
 from __future__ import annotations
 
-import gc
-
 from sampan.api.scheme import Scheme, builtin
 from sampan.apiserver.admission.chain import Admission
 from sampan.apiserver.admission.plugins import default_plugins
@@ -39,7 +37,7 @@ from sampan.lib.httpserver import HTTPServer
 from sampan.lib.log import get_logger
 from sampan.lib.tasks import Tasks
 from sampan.lib.tls import server_context
-from sampan.store.base import Store
+from sampan.store.base import FutureRevision, Store, StoreUnavailable
 
 _COMPACTION_SECONDS = 300.0
 _TICK_SECONDS = 1.0
@@ -109,9 +107,6 @@ class APIServer:
         self._tasks.start(keep_kubernetes_service(self.context, self.port), "kubernetes service")
         self._tasks.start(self._tick(), "watch deadlines")
         self._tasks.start(self._compact(), "compaction")
-        # What lives now lives as long as the server: the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
         self._ready = True
         log.info("ready", url=self.url, kinds=len(self.scheme))
 
@@ -136,7 +131,10 @@ class APIServer:
         while True:
             revision = self.feed.revision
             await self.clock.sleep(_COMPACTION_SECONDS)
-            await self._store.compact(revision)
+            try:
+                await self._store.compact(revision)
+            except (StoreUnavailable, FutureRevision) as error:
+                log.warning("history could not be compacted", error=repr(error))
 
     def _endpoints(self) -> dict[tuple[str, str, str], Endpoint]:
         found: dict[tuple[str, str, str], Endpoint] = {}

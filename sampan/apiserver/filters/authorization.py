@@ -9,6 +9,9 @@ from sampan.apiserver.requestinfo import RequestInfo
 from sampan.apiserver.user import User
 from sampan.lib.http import Answer, Filter, Handler, Request
 
+# A browser that shows the message must not run what a client put into its URL.
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
 Authorize = Callable[[User, RequestInfo], tuple[bool, str]]
 
 
@@ -36,10 +39,13 @@ def refusal(user: User, info: RequestInfo, reason: str) -> StatusError:
 
 
 def describe(user: User, info: RequestInfo) -> str:
+    return _sentence(user, info).translate(_ESCAPES)
+
+
+def _sentence(user: User, info: RequestInfo) -> str:
     who = f'User "{user.name}"'
     if not info.is_resource:
         return f'{who} cannot {info.verb} path "{info.path}"'
     resource = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
-    if info.namespace:
-        return f'{who} cannot {info.verb} resource "{resource}" in API group "{info.group}" in the namespace "{info.namespace}"'
-    return f'{who} cannot {info.verb} resource "{resource}" in API group "{info.group}" at the cluster scope'
+    where = f'in the namespace "{info.namespace}"' if info.namespace else "at the cluster scope"
+    return f'{who} cannot {info.verb} resource "{resource}" in API group "{info.group}" {where}'

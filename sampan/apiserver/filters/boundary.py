@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from sampan.api.errors import StatusError, internal_error
+from sampan.api.errors import StatusError, internal_error, service_unavailable
 from sampan.apiserver.answers import failure
 from sampan.lib.http import Answer, Handler, Request, Response, Stream, Upgrade
 from sampan.lib.log import get_logger
+from sampan.store.base import StoreUnavailable
 
 log = get_logger("apiserver")
 
@@ -35,5 +36,7 @@ async def _guard(request: Request, answer: Awaitable[Answer]) -> Answer:
 def refuse(request: Request, error: Exception) -> Response:
     if isinstance(error, StatusError):
         return failure(error)
+    if isinstance(error, StoreUnavailable):
+        return failure(service_unavailable(f"the store is unavailable: {error}"))
     log.exception("request failed", method=request.method, path=request.path, exc_info=error)
     return failure(internal_error(f"{type(error).__name__}: {error}"))

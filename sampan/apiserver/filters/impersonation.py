@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from urllib.parse import unquote
 
-from sampan.api.errors import StatusError, bad_request
+from sampan.api.errors import internal_error
 from sampan.apiserver.filters.authorization import refusal
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.apiserver.user import User
 from sampan.lib.http import Answer, Filter, Handler, Request
 
+_PREFIX = "impersonate-"
 _USER = "impersonate-user"
 _UID = "impersonate-uid"
 _GROUP = "impersonate-group"
@@ -27,13 +28,10 @@ _ACCOUNT = "system:serviceaccount:"
 def impersonation(authorize: Callable[[User, RequestInfo], tuple[bool, str]]) -> Filter:
     def install(inner: Handler) -> Handler:
         def handle(request: Request) -> Answer | Awaitable[Answer]:
-            headers = request.headers
-            if _USER in headers:
-                request.user = _impersonated(request, authorize)
-            elif _GROUP in headers or _UID in headers or any(name.startswith(_EXTRA) for name in headers):
-                raise StatusError(
-                    500, "InternalError", "Internal error occurred: requested impersonation without impersonating a user"
-                )
+            for name in request.headers:
+                if name.startswith(_PREFIX):
+                    request.user = _impersonated(request, authorize)
+                    break
             return inner(request)
 
         return handle
@@ -42,9 +40,9 @@ def impersonation(authorize: Callable[[User, RequestInfo], tuple[bool, str]]) ->
 
 
 def _impersonated(request: Request, authorize: Callable[[User, RequestInfo], tuple[bool, str]]) -> User:
-    name = request.headers[_USER]
+    name = request.headers.get(_USER)
     if not name:
-        raise bad_request("Impersonate-User header is empty")
+        raise internal_error("requested impersonation without impersonating a user")
     groups = request.header_values(_GROUP)
     extra: dict[str, tuple[str, ...]] = {}
     for header in request.headers:

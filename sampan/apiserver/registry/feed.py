@@ -46,7 +46,7 @@ class Feed:
         while True:
             try:
                 await self._follow()
-            except (Compacted, StoreUnavailable) as error:
+            except Exception as error:  # the loop's boundary: without a feed the server is blind
                 self.healthy = False
                 log.warning("the feed from the store broke off; filling the caches again", error=repr(error))
                 await self._refill()

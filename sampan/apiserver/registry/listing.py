@@ -74,6 +74,10 @@ class Lister:
 
     def now(self, selection: Selection) -> Listed:
         """Everything selected, as the cache holds it at this moment."""
+        name = selection.exact("metadata.name")
+        if name is not None and (selection.namespace or not self._cache.shape.resource.namespaced):
+            obj = self._cache.get(selection.namespace, name)
+            return Listed([obj] if obj is not None and selection.picks(obj) else [], self._feed.revision)
         found = self._cache.in_namespace(selection.namespace)
         if selection.selective:
             found = [obj for obj in found if selection.picks(obj)]

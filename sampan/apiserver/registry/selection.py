@@ -51,6 +51,12 @@ class Selection:
         self.selective = bool(labels or fields or name)
         self.everything = not namespace and not self.selective
 
+    def exact(self, field: str) -> str | None:
+        """The one value of a field that can be selected, if there is only one."""
+        if field == "metadata.name" and self._name:
+            return self._name
+        return self._fields.exact(field) if self._fields is not None else None
+
     def matches(self, obj: CachedObject) -> bool:
         if self.namespace and obj.namespace != self.namespace:
             return False

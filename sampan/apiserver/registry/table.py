@@ -72,7 +72,7 @@ class TableView:
     ) -> None:
         if include not in ("None", "Metadata", "Object"):
             raise bad_request(f"unrecognized includeObject value: {include!r}".replace("'", '"'))
-        self.identity = f"table/{version}/{include}"
+        self.identity = f"table/{version}/{include}/{resource.group_version}"
         self._include = include
         self._source = source
         self._clock = clock

@@ -11,16 +11,22 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from sampan.api.errors import StatusError
+from sampan.apiserver.registry.objects import ObjectShape
 from sampan.apiserver.registry.selection import Selection
 from sampan.apiserver.registry.views import View, frame
 from sampan.apiserver.registry.watchcache import CacheEvent, TooOld, WatchCache
 from sampan.lib.clock import Clock
 from sampan.lib.http import Sink
+from sampan.lib.log import get_logger
 
 _BEHIND_BYTES = 1024 * 1024
 """Unsent bytes at which a watcher is told no more until it has read."""
 _WRITE_BYTES = 256 * 1024
+_STALLED_SECONDS = 60.0
+_NODE_NAME, _NAME = "spec.nodeName", "metadata.name"
 _BOOKMARK_SECONDS = 60.0
+
+log = get_logger("apiserver")
 
 Revision = Callable[[], int]
 
@@ -65,6 +71,14 @@ class Channel:
         return frame("DELETED", self.view.object(gone))
 
 
+async def _drain(sink: Sink) -> None:
+    """Raises TimeoutError for a client that has stopped reading."""
+    if not sink.buffered_bytes:
+        return
+    async with asyncio.timeout(_STALLED_SECONDS):
+        await sink.drain()
+
+
 class Watcher:
     """One client's watch. `run` is its task; everything else is called by the hub between turns."""
 
@@ -96,6 +110,8 @@ class Watcher:
                     await self._follow()
         except StatusError as error:
             sink.write(frame("ERROR", self._hub.encode_status(error)))
+        except TimeoutError:
+            log.info("ended a watch whose client reads nothing", resource=self._hub.cache.prefix)
         finally:
             self._leave()
             self._hub.watchers.discard(self)
@@ -141,7 +157,7 @@ class Watcher:
                 sink.write(b"".join(pending))
                 pending.clear()
                 size = 0
-                await sink.drain()
+                await _drain(sink)
         if pending:
             sink.write(b"".join(pending))
 
@@ -149,7 +165,7 @@ class Watcher:
         """Read the ring until nothing is left, then join the channel within the same turn."""
         cache = self._hub.cache
         while not self.ended:
-            await sink.drain()
+            await _drain(sink)
             try:
                 events = cache.after(self.revision)
                 reached = events[-1].revision if events else 0
@@ -181,6 +197,49 @@ class Watcher:
             self._wake.set_result(None)
 
 
+class ChannelIndex:
+    """Channels by the one value of a field they want: thousands of kubelets watch the pods with their own spec.nodeName, and an
+    event must not be shown to each of them to learn that it concerns one.
+    """
+
+    def __init__(self, shape: ObjectShape) -> None:
+        self._field = shape.field_names.index(_NODE_NAME) if _NODE_NAME in shape.field_names else -1
+        self._others: dict[Channel, None] = {}
+        self._by_value: dict[tuple[str, str], dict[Channel, None]] = {}
+
+    def add(self, channel: Channel) -> None:
+        self._group(channel)[channel] = None
+
+    def remove(self, channel: Channel) -> None:
+        group = self._group(channel)
+        group.pop(channel, None)
+        wanted = self._wanted(channel)
+        if wanted is not None and not group:
+            del self._by_value[wanted]
+
+    def _group(self, channel: Channel) -> dict[Channel, None]:
+        wanted = self._wanted(channel)
+        return self._others if wanted is None else self._by_value.setdefault(wanted, {})
+
+    def _wanted(self, channel: Channel) -> tuple[str, str] | None:
+        for field in (_NODE_NAME, _NAME):
+            value = channel.selection.exact(field)
+            if value is not None and (field == _NAME or self._field >= 0):
+                return field, value
+        return None
+
+    def concerned(self, events: Sequence[CacheEvent]) -> list[Channel]:
+        found = dict(self._others)
+        if self._by_value:
+            for event in events:
+                for obj in (event.object, event.previous):
+                    if obj is not None:
+                        found |= self._by_value.get((_NAME, obj.name), {})
+                        if self._field >= 0:
+                            found |= self._by_value.get((_NODE_NAME, obj.fields[self._field]), {})
+        return list(found)
+
+
 class WatchHub:
     """The watchers of one cache, by channel."""
 
@@ -199,6 +258,7 @@ class WatchHub:
         self.watchers: set[Watcher] = set()
         self._history = history
         self._channels: dict[tuple[str, str], Channel] = {}
+        self._index = ChannelIndex(cache.shape)
         cache.listen(self._announce)
 
     def channel(self, view: View, selection: Selection) -> Channel:
@@ -206,8 +266,10 @@ class WatchHub:
         return self._channels.get((view.identity, selection.identity)) or Channel(view, selection)
 
     def join(self, channel: Channel, watcher: Watcher) -> None:
-        channel = self._channels.setdefault((channel.view.identity, channel.selection.identity), channel)
-        channel.watchers.append(watcher)
+        found = self._channels.setdefault((channel.view.identity, channel.selection.identity), channel)
+        if found is channel and not channel.watchers:
+            self._index.add(channel)
+        found.watchers.append(watcher)
 
     def leave(self, channel: Channel, watcher: Watcher) -> None:
         identity = (channel.view.identity, channel.selection.identity)
@@ -215,6 +277,7 @@ class WatchHub:
         channel.watchers.remove(watcher)
         if not channel.watchers:
             del self._channels[identity]
+            self._index.remove(channel)
 
     async def history(self, revision: int) -> tuple[list[CacheEvent], int]:
         """Events that the ring no longer holds, from the store. Raises StatusError 410 where it has forgotten them, too."""
@@ -229,5 +292,5 @@ class WatchHub:
             watcher.end()
 
     def _announce(self, events: Sequence[CacheEvent]) -> None:
-        for channel in list(self._channels.values()):
+        for channel in self._index.concerned(events):
             channel.announce(events)
