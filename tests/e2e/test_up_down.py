@@ -113,16 +113,18 @@ def test_a_killed_process_comes_back_and_no_container_restarts(live: LocalCluste
     live.kubectl("delete", "pod", name, "--wait=false")
 
 
-def test_up_adopts_what_a_killed_supervisor_left_running(new_cluster: NewCluster) -> None:
+def test_up_adopts_what_a_killed_supervisor_left_running_and_starts_the_rest(new_cluster: NewCluster) -> None:
     cluster = new_cluster()
     cluster.up("--nodes", "0")
     before = {row["name"]: row["pid"] for row in cluster.status()["processes"]}
-    os.kill(before["supervisor"], signal.SIGKILL)
-    eventually(lambda: not cluster.status()["healthy"], "status tells that the supervisor is gone")
-    cluster.up()
+    for name in ("supervisor", "scheduler"):
+        os.kill(before.pop(name), signal.SIGKILL)
+    eventually(lambda: not cluster.status()["healthy"], "status tells that something is gone")
+    said = cluster.up().stdout
+    assert "started scheduler" in said
+    assert cluster.status()["healthy"]
     after = {row["name"]: row["pid"] for row in cluster.status()["processes"]}
-    assert after.pop("supervisor") != before.pop("supervisor")
-    assert after == before
+    assert {name: after[name] for name in before} == before
 
 
 def test_kept_data_brings_the_cluster_back(new_cluster: NewCluster) -> None:
