@@ -173,7 +173,8 @@ def test_unknown_fields_are_met_as_the_client_asks(api: Api, validation: str, st
         answer = await server.create("configmaps", {**config_map(), "foo": 1}, query=query)
         assert answer.status == status
         if status == 400:
-            assert answer.message.endswith('strict decoding error: unknown field "foo"')
+            why = 'strict decoding error: unknown field "foo"'
+            assert answer.message == f'ConfigMap in version "v1" cannot be handled as a ConfigMap: {why}'
         if warnings is not None:
             assert answer.header("Warning") == warnings
 
@@ -218,6 +219,16 @@ def test_large_answers_are_compressed_for_those_who_ask(api: Api) -> None:
         assert len(plain.body) > 200_000 and not plain.header("Content-Encoding")
         packed = await server.get(A, headers=[("Accept-Encoding", "gzip")])
         assert packed.header("Content-Encoding") == ["gzip"] and len(packed.body) < 10_000
+
+    api(scenario)
+
+
+def test_a_head_request_is_answered_without_its_body(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        await server.create("configmaps", config_map(x="1"))
+        answer = await server.request("HEAD", A)
+        assert (answer.status, answer.body) == (200, b"")
+        assert (await server.request("HEAD", A + "b")).status == 404
 
     api(scenario)
 

@@ -8,7 +8,8 @@ import msgspec
 import yaml
 
 from sampan.api import protobuf
-from sampan.api.errors import StatusError, bad_request, unsupported_media_type
+from sampan.api.decoding import cannot_be_handled, strict_message
+from sampan.api.errors import bad_request, unsupported_media_type
 from sampan.api.resource import Resource, Tree
 from sampan.api.schema import schema_of
 
@@ -45,19 +46,6 @@ def decode_protobuf(body: bytes) -> Tree:
         raise bad_request(str(error)) from None
 
 
-def report(strict: list[str], validation: str, warnings: list[str]) -> None:
-    """Unknown and repeated fields: an error, warnings or nothing, as the request's fieldValidation says."""
-    if not strict or validation == "Ignore":
-        return
-    if validation == "Strict":
-        raise strict_error(strict)
-    warnings.extend(strict)
-
-
-def strict_error(strict: list[str]) -> StatusError:
-    return bad_request("strict decoding error: " + ", ".join(strict))
-
-
 def decode_object(body: bytes, content_type: str, resource: Resource, validation: str, warnings: list[str]) -> Tree:
     """An object of the resource from a body that need not name its kind. Raises StatusError 400, 415."""
     schema = schema_of(resource.definition)
@@ -66,8 +54,10 @@ def decode_object(body: bytes, content_type: str, resource: Resource, validation
     as_yaml = is_yaml(content_type)
     tree, strict = schema.admit(body, yaml=as_yaml, kind=resource.kind, version=resource.group_version)
     check_kind(tree, resource)
-    if strict:
-        report(strict, validation, warnings)
+    if strict and validation == "Strict":
+        raise cannot_be_handled(tree, resource.kind, resource.group_version, strict_message(strict))
+    if strict and validation == "Warn":
+        warnings.extend(strict)
     if not isinstance(tree.get("metadata"), dict):
         tree["metadata"] = {}
     return tree
