@@ -47,6 +47,8 @@ class Stream:
         self._write_done = False
         self._fin_due = False
         self._changed = asyncio.Event()
+        self._accepted = False
+        """Whether the peer replied; a reset that follows at once, as after a short command, is no refusal."""
         self._replied = asyncio.Event()
 
     async def read(self) -> bytes:
@@ -186,7 +188,7 @@ class Session:
         async with asyncio.timeout(deadline_seconds):
             # Before its reply the runtimes throw away what comes on a stream.
             await stream._replied.wait()
-        if stream._write_done:
+        if not stream._accepted:
             raise StreamReset("the stream was refused")
         return stream
 
@@ -242,7 +244,9 @@ class Session:
             stream._end()
             self._forget(stream)
             return
-        stream._replied.set()
+        if frame.type == frames.SYN_REPLY:
+            stream._accepted = True
+            stream._replied.set()
         if frame.fin:
             stream._receive(b"", True)
 

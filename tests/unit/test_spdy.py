@@ -206,6 +206,24 @@ def test_a_refused_stream_raises() -> None:
     joined(work)
 
 
+def test_a_stream_that_is_accepted_served_and_reset_in_one_breath_was_not_refused() -> None:
+    async def scenario(client: Session, server: Session) -> None:
+        async def serve() -> None:
+            stream = await server.accept()
+            assert stream is not None
+            stream.reply()
+            stream.write(b"done")
+            stream.close()
+            stream.reset()
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(serve())
+            opened = await client.open({})
+            assert await opened.read_all() == b"done"
+
+    joined(scenario)
+
+
 def test_what_came_before_a_reset_is_still_read() -> None:
     async def work(client: Session, server: Session) -> None:
         ours, theirs = await accepting(server, client)
