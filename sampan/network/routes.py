@@ -28,14 +28,16 @@ class CommandError(Exception):
 
 async def run_command(arguments: Sequence[str], text: str = "") -> str:
     """Its output. Raises CommandError."""
-    pipe = asyncio.subprocess.PIPE
+    pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     try:
-        process = await asyncio.create_subprocess_exec(*arguments, stdin=pipe, stdout=pipe, stderr=pipe)
+        # A pipe for nothing to write would be one that the command may have closed before we do.
+        stdin = pipe if text else nothing
+        process = await asyncio.create_subprocess_exec(*arguments, stdin=stdin, stdout=pipe, stderr=pipe)
     except FileNotFoundError as error:
         raise CommandError(f"{arguments[0]} is not installed") from error
     try:
         async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):
-            output, errors = await process.communicate(text.encode())
+            output, errors = await process.communicate(text.encode() or None)
     except TimeoutError as error:
         process.kill()
         await process.wait()
