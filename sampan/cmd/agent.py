@@ -96,11 +96,12 @@ def run(arguments: argparse.Namespace) -> int:
     # The agent forks helpers (nft, ip), and gRPC's fork handlers would only complain that they cannot run.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
     # Not uvloop: it raises where a helper (nft, ip) ends without having read its input.
-    return process.serve("agent", arguments, lambda: work(arguments, config, files), asyncio.new_event_loop)
+    return process.serve("agent", arguments, lambda: work(arguments, config, files))
 
 
 async def work(arguments: argparse.Namespace, config: ClientConfig, files: Mapping[str, bytes]) -> None:
     """All of an agent's parts, sharing one connection pool and one set of informers, until cancelled."""
+    from sampan.api.types.core_v1 import Service
     from sampan.client.informer import InformerFactory
     from sampan.client.rest import Client
     from sampan.client.transport import Transport
@@ -149,7 +150,8 @@ async def work(arguments: argparse.Namespace, config: ClientConfig, files: Mappi
         dns = DNSServer(
             client, bind=[(ip, 53)], cluster_domain=arguments.cluster_domain, upstream=upstream, informers=informers
         )
-        tasks.create_task(Agent(client, runtime, config=kubelet).run(), name="kubelet")
+        agent = Agent(client, runtime, config=kubelet, services=informers.informer(Service))
+        tasks.create_task(agent.run(), name="kubelet")
         tasks.create_task(routes.run(), name="routes")
         tasks.create_task(proxy.run(), name="proxy")
         tasks.create_task(dns.run(), name="dns")

@@ -36,14 +36,13 @@ def serve(
     component: str,
     arguments: argparse.Namespace,
     work: Callable[[], Awaitable[None]],
-    loop_factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop,
 ) -> int:
     """Run `work` until it ends or SIGTERM or SIGINT asks it to; then it is cancelled and may clean up. The exit code."""
     configure(arguments.log_level, json=arguments.log_json)
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     log = get_logger(component)
     try:
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_until_signal(work))
     except ClusterError:
         raise

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sampan.cmd.cluster import cgroups, credentials, images, lock, network, nodes, preflight, processes, userconfig
 from sampan.cmd.cluster.plan import (
+    CLUSTER_DNS,
     DEFAULT_API_PORT,
     DEFAULT_NAME,
     STATE_ROOT,
@@ -146,7 +147,8 @@ async def wait(plan: ClusterPlan, seconds: float, progress: Progress) -> None:
     from sampan.client.kubeconfig import load as load_kubeconfig
     from sampan.client.rest import Client
     from sampan.client.transport import Transport
-    from sampan.cmd.cluster import addons, readiness
+    from sampan.cmd.cluster import readiness
+    from sampan.dns.endpoint import ensure_service
 
     deadline = readiness.Deadline(seconds)
     async with Transport(load_kubeconfig(plan.admin_kubeconfig)) as transport, asyncio.TaskGroup() as tasks:
@@ -154,10 +156,9 @@ async def wait(plan: ClusterPlan, seconds: float, progress: Progress) -> None:
         client = Client(transport)
         await readiness.api_server(client, plan, deadline)
         progress.say(f"the API server answers at {plan.server}")
-        await addons.ensure_rights(client)
         if not plan.node_count:
             return
-        await addons.ensure_dns(client)
+        await ensure_service(client, CLUSTER_DNS)
         await readiness.nodes(client, plan, deadline, lambda node: progress.say(f"{node.name} is Ready at {node.ip}"))
         await readiness.dns(plan, deadline)
         progress.say("cluster DNS answers")

@@ -204,7 +204,7 @@ CLUSTER_ROLES = {
     """,
     # Sampan's own: an agent is also its node's proxy, DNS server and router.
     "sampan:node-agent": """
-        get list watch | core | namespaces nodes pods services
+        get list watch | core | namespaces nodes services
         get list watch | discovery.k8s.io | endpointslices
         create patch update | core events.k8s.io | events
     """,
