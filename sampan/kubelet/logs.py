@@ -1,4 +1,4 @@
-"""Reads a container's CRI log file: the last lines, since a time, followed across rotation until the container ends.
+"""Reads a container's CRI log: the last lines, since a time, followed across rotation until the container ends.
 
 After the kubelet's kuberuntime/logs. Reading is from a local file in small pieces, so it stays on the event loop.
 """
@@ -6,10 +6,10 @@ After the kubelet's kuberuntime/logs. Reading is from a local file in small piec
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from sampan.lib.clock import Clock, parse_rfc3339
 
@@ -30,6 +30,29 @@ class LogOptions:
     limit_bytes: int | None = None
     stream: str = ""
     """"stdout", "stderr" or "" for both."""
+
+
+class KeptLog(Protocol):
+    """A log in memory, in lines of the CRI format. The oldest `dropped` of all that were written are gone."""
+
+    @property
+    def lines(self) -> Sequence[bytes]: ...
+
+    @property
+    def dropped(self) -> int: ...
+
+    async def more(self, seen: int) -> bool:
+        """Wait until more than `seen` lines were written; False where there will never be."""
+        ...
+
+
+@runtime_checkable
+class LogKeeper(Protocol):
+    """A runtime that keeps its containers' logs itself, and writes no files."""
+
+    def log_of(self, container_id: str) -> KeptLog:
+        """Raises RuntimeFailure."""
+        ...
 
 
 class _Formatter:
@@ -101,6 +124,19 @@ async def read_log(
                 was_running = delay < MAX_POLL_SECONDS or await is_running()
     finally:
         file.close()
+
+
+async def read_kept(log: KeptLog, options: LogOptions) -> AsyncIterator[bytes]:
+    """As `read_log`, of a log in memory."""
+    formatter = _Formatter(options)
+    seen = 0 if options.tail_lines is None else max(0, log.dropped + len(log.lines) - options.tail_lines)
+    while not formatter.full:
+        shown = b"".join([formatter.format(line) for line in log.lines[max(0, seen - log.dropped) :]])
+        seen = log.dropped + len(log.lines)
+        if shown:
+            yield shown
+        if not options.follow or not await log.more(seen):
+            return
 
 
 def _open(path: Path, options: LogOptions) -> BinaryIO:

@@ -14,7 +14,7 @@ from sampan.api.types.core_v1 import ContainerStatus, Pod, PodStatus
 from sampan.lib.clock import Clock
 
 from .labels import AnyContainer
-from .logs import LogOptions, read_log
+from .logs import LogKeeper, LogOptions, read_kept, read_log
 from .podstate import ContainerState, PodState
 from .runtime.base import Runtime, RuntimeFailure, State
 
@@ -106,6 +106,8 @@ class RuntimeStreams:
             except RuntimeFailure:
                 return False
 
+        if isinstance(self._runtime, LogKeeper):
+            return read_kept(self._runtime.log_of(container_id), options)
         if not status.log_path:
             return _nothing()
         return read_log(_existing(status.log_path), options, is_running, self._clock)

@@ -9,16 +9,16 @@ For tests, for machines without root, for thousands of pretend nodes. What conta
         sampan.dev/simulate: "probes=fail"          # every probe of the pod fails
 
 A command that is plainly an end is understood, too: `true`, `false`, `exit 3`, `sleep 5`, `sh -c "sleep 2; exit 1"`. Every
-image can be pulled but one whose tag is "missing". What exec, attach and port-forward reach is in `simulatedstreams.py`.
+image can be pulled but one whose tag is "missing". What containers log is in `simulatedlogs.py`, what exec, attach and
+port-forward reach in `simulatedstreams.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
-import re
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sampan.api.types.core_v1 import Probe
@@ -45,14 +45,11 @@ from .base import (
     SandboxStatus,
     State,
 )
+from .simulatedlogs import SimulatedLog, first_words
+from .simulatedscript import Script, script_of
 from .simulatedstreams import SimulatedStreaming
 
-ANNOTATION = "sampan.dev/simulate"
 POD_CIDR = "10.244.0.0/14"
-
-_SHELL = re.compile(
-    r"^(?:(?:/bin/)?(?:sh|bash) -e?c )?(?:sleep (?P<sleep>[0-9.]+))?(?: *(?:;|&&) *)?(?:exit (?P<exit>[0-9]+))?$"
-)
 
 
 class AddressRange:
@@ -77,30 +74,6 @@ class AddressRange:
 _SHARED = AddressRange()
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
-    """What a container does: when it exits and with what; `exit_code` None runs until stopped."""
-
-    exit_code: int | None = None
-    after_seconds: float = 0.0
-    probes_fail: bool = False
-
-
-def script_of(annotations: Mapping[str, str], name: str, command: Sequence[str]) -> Script:
-    text = annotations.get(f"{ANNOTATION}.{name}", annotations.get(ANNOTATION, ""))
-    said = dict(part.strip().partition("=")[::2] for part in text.split(",") if part.strip())
-    if "exit" in said or "after" in said:
-        return Script(int(said.get("exit", "0")), float(said.get("after", "0")), said.get("probes") == "fail")
-    line = " ".join(command)
-    script = Script(probes_fail=said.get("probes") == "fail")
-    if line.rsplit("/", 1)[-1] in ("true", "false"):
-        return Script(0 if line.endswith("true") else 1, 0.0, script.probes_fail)
-    found = _SHELL.match(line)
-    if found is not None and (found["sleep"] or found["exit"]):
-        return Script(int(found["exit"] or 0), float(found["sleep"] or 0), script.probes_fail)
-    return script
-
-
 @dataclass(slots=True)
 class _Sandbox:
     id: str
@@ -117,6 +90,7 @@ class _Container:
     config: ContainerConfig
     created: float
     script: Script
+    log: SimulatedLog
     started: float = 0.0
     finished: float = 0.0
     exit_code: int = 0
@@ -135,11 +109,13 @@ class _Container:
         if due is None or now < due:
             return False
         self.finished, self.exit_code = due, self.script.exit_code or 0
+        self.log.end()
         return True
 
     def end(self, now: float, exit_code: int) -> None:
         if self.started and not self.finished:
             self.finished, self.exit_code = now, exit_code
+            self.log.end()
 
     @property
     def state(self) -> State:
@@ -261,13 +237,20 @@ class SimulatedRuntime:
         if home is None or not home.ready:
             raise RuntimeFailure("Unknown", f'failed to find sandbox id "{sandbox_id}": not found')
         script = script_of(home.config.annotations, config.name, [*config.command, *config.args])
-        container = _Container(self._new_id(), home, config, self._clock.now(), script, resources=config.resources)
+        container = _Container(
+            self._new_id(), home, config, self._clock.now(), script, SimulatedLog(self._clock), resources=config.resources
+        )  # fmt: skip
         self._containers[container.id] = container
         return container.id
 
     async def start_container(self, container_id: str) -> None:
         container = self._container(container_id)
         container.started = self._clock.now()
+        config = container.config
+        command = [*config.command, *config.args]
+        container.log.write(
+            first_words(container.sandbox.config.annotations, config.name, config.user_specified_image, command)
+        )  # fmt: skip
         if container.script.exit_code is not None:
             self._bell.set()
 
@@ -278,7 +261,13 @@ class SimulatedRuntime:
             container.end(self._clock.now(), 0 if timeout_seconds else 137)
 
     async def remove_container(self, container_id: str) -> None:
-        self._containers.pop(container_id, None)
+        container = self._containers.pop(container_id, None)
+        if container is not None:
+            container.log.end()
+
+    def log_of(self, container_id: str) -> SimulatedLog:
+        """What the container said; write to it and it says more. Raises RuntimeFailure."""
+        return self._container(container_id).log
 
     async def container_status(self, container_id: str) -> ContainerStatus:
         container = self._container(container_id)

@@ -17,7 +17,7 @@ from sampan.kubelet.machine import Machine, Pressure
 from sampan.kubelet.messages import termination_message
 from sampan.kubelet.nodestatus import allocatable, capacity, new_node, node_status, same_but_heartbeats
 from sampan.kubelet.runtime.base import ContainerStatus, RuntimeCondition, RuntimeVersion, State
-from sampan.kubelet.runtime.simulated import Script, script_of
+from sampan.kubelet.runtime.simulatedscript import Script, script_of
 
 from .making import NOW, container, pod
 
