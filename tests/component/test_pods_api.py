@@ -207,3 +207,26 @@ def test_a_kubelet_writes_its_own_and_nothing_else(api: Api) -> None:
         assert made.status == 403
 
     api(scenario)
+
+
+def test_a_kubelet_hears_of_its_own_pods_only(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        await make_account(server)
+        pods = core("pods")
+        async with (
+            server.watch(pods, {"fieldSelector": "spec.nodeName=n1"}) as first,
+            server.watch(pods, {"fieldSelector": "spec.nodeName=n2"}) as second,
+            server.watch(core("pods", "default"), {"fieldSelector": "metadata.name=q"}) as by_name,
+        ):
+            await server.create("pods", pod())
+            await server.create("pods", pod("q"))
+            await bind(server, "n1")
+            assert await first.names(1) == [("ADDED", "p")]
+            await server.delete(P, {"gracePeriodSeconds": 0})
+            assert await first.names(1) == [("DELETED", "p")]
+            body = {"metadata": {"name": "q"}, "target": {"name": "n2"}}
+            assert (await server.request("POST", core("pods", "default", "q") + "/binding", body)).status == 201
+            assert await second.names(1) == [("ADDED", "q")]
+            assert await by_name.names(2) == [("ADDED", "q"), ("MODIFIED", "q")]
+
+    api(scenario)
