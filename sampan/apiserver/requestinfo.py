@@ -9,6 +9,7 @@ from __future__ import annotations
 from urllib.parse import parse_qsl
 
 from sampan.api.errors import bad_request
+from sampan.api.selectors import parse_fields
 
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _SPECIAL_VERBS = frozenset(("proxy", "watch"))
@@ -94,18 +95,20 @@ def _resolve_collection(info: RequestInfo, query: str) -> None:
     info.verb = "list"
     if not query:
         return
+    # Of a parameter that comes twice the first counts here as it does for the handler: what is authorized is what is done.
+    first: dict[str, str] = {}
     for key, value in parse_qsl(query, keep_blank_values=True):
-        if key == "watch" and is_true(value):
-            info.verb = "watch"
-        elif key == "fieldSelector":
-            info.field_selector = value
-            info.name = _exact_name(value)
+        first.setdefault(key, value)
+    if is_true(first.get("watch", "")):
+        info.verb = "watch"
+    if selector := first.get("fieldSelector", ""):
+        info.field_selector = selector
+        info.name = _exact_name(selector)
 
 
 def _exact_name(selector: str) -> str:
-    for requirement in selector.split(","):
-        field, _, value = requirement.partition("=")
-        if field == "metadata.name" and value and not value.startswith("!"):
-            value = value.removeprefix("=")
-            return value if "/" not in value and "%" not in value and value not in (".", "..") else ""
-    return ""
+    try:
+        name = parse_fields(selector).exact("metadata.name") or ""
+    except ValueError:
+        return ""  # the handler refuses it
+    return name if "/" not in name and "%" not in name and name not in (".", "..") else ""

@@ -20,6 +20,7 @@ from sampan.api.groups.authorization import (
     subjectaccessreview,
 )
 from sampan.api.resource import Resource, Tree
+from sampan.api.selectors import FieldRequirement, FieldSelector
 from sampan.apiserver.answers import dress
 from sampan.apiserver.authz.authorizer import Asked
 from sampan.apiserver.authz.node import node_name
@@ -159,10 +160,8 @@ def _field_selector(selector: Mapping[str, Any]) -> str:
     """Requirements of one value, which are all that narrows anything here, in the form of a query."""
     if selector.get("rawSelector"):
         return str(selector["rawSelector"])
-    requirements = selector.get("requirements") or ()
-    return ",".join(
-        f"{r['key']}={r['values'][0]}" for r in requirements if r.get("operator") == "In" and len(r.get("values") or ()) == 1
-    )
+    single = [r for r in selector.get("requirements") or () if r.get("operator") == "In" and len(r.get("values") or ()) == 1]
+    return str(FieldSelector(FieldRequirement(r.get("key", ""), "=", r["values"][0]) for r in single))
 
 
 def _subject(spec: Mapping[str, Any]) -> User:

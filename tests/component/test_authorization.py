@@ -236,3 +236,16 @@ def test_the_first_roles_are_put_back_when_the_server_starts_again(api: Api) -> 
             await again.stop(grace_seconds=0)
 
     api(scenario)
+
+
+def test_a_right_to_one_name_is_not_stretched_by_naming_it_in_a_second_selector(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        for name in ("mine", "other"):
+            assert (await server.create("secrets", {"metadata": {"name": name}})).status == 201
+        await grant(server, "ann", {"verbs": ["list"], "apiGroups": [""], "resources": ["secrets"], "resourceNames": ["mine"]})
+        ann, path, one = server.connect("ann"), core("secrets", "default"), ("fieldSelector", "metadata.name=mine")
+        allowed = await server.get(path, by=ann, query=[one])
+        assert [item["metadata"]["name"] for item in allowed.tree["items"]] == ["mine"]
+        refused(await server.get(path, by=ann, query=[("fieldSelector", ""), one]))
+
+    api(scenario)

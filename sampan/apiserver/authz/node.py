@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from sampan.api.selectors import parse_fields
 from sampan.apiserver.authz.policy import Cached, Source
 from sampan.apiserver.authz.rbac import Decision
 from sampan.apiserver.authz.rules import Question, Rule
@@ -91,7 +92,12 @@ class PodGraph:
 
     def _remove(self, key: str) -> None:
         self._references.pop(key, None)
-        self._on_node.get(self._node_by_key.pop(key, ""), {}).pop(key, None)
+        node = self._node_by_key.pop(key, "")
+        pods = self._on_node.get(node)
+        if pods is not None:
+            pods.pop(key, None)
+            if not pods:
+                del self._on_node[node]
 
     def _references_of(self, key: str, pod: Cached) -> frozenset[Reference]:
         known = self._references.get(key)
@@ -220,8 +226,7 @@ class NodeAuthorizer:
             if self._graph.runs(node, question.namespace, question.name):
                 return _ALLOWED
             return Decision(False, f"no relationship found between node '{node}' and this object")
-        selector = getattr(question, "field_selector", "")
-        if f"spec.nodeName={node}" in selector.replace("==", "=").split(","):
+        if _selects_node(getattr(question, "field_selector", ""), node):
             return _ALLOWED
         return Decision(False, f"can only {question.verb} pods with spec.nodeName field selector")
 
@@ -240,3 +245,10 @@ class NodeAuthorizer:
         if question.verb != "create" and question.name != node:
             return Decision(False, "can only access CSINode with the same name as the requesting node")
         return _ALLOWED
+
+
+def _selects_node(selector: str, node: str) -> bool:
+    try:
+        return ("spec.nodeName", "=", node) in parse_fields(selector).requirements
+    except ValueError:
+        return False
