@@ -16,7 +16,7 @@ from sampan.apiserver.config import APIServerConfig
 from sampan.apiserver.registry.registries import Registries
 from sampan.apiserver.user import User
 from sampan.lib.clock import Clock, parse_rfc3339
-from sampan.pki.certificates import subject_of
+from sampan.pki.certificates import expires_der, subject_of
 from sampan.pki.tokens import Bound, Identity, TokenError, TokenSigner
 
 AUTHENTICATED = "system:authenticated"
@@ -60,7 +60,7 @@ class Authenticator:
         self, lookup: Lookup, clock: Clock, signer: TokenSigner | None = None, static: Mapping[str, User] | None = None
     ) -> None:
         self._lookup = lookup
-        self._clock = clock
+        self.clock = clock
         self.signer = signer
         self._static = static or {}
         self._known: dict[str, _Known] = {}
@@ -71,14 +71,21 @@ class Authenticator:
         """`audiences`: those that will do; none: the API server's own. Raises TokenError."""
         user = self._static.get(token)
         if user is not None:
-            return Verified(user, tuple(audiences))
+            # A fixed token says nothing of audiences: it is meant for the API server.
+            return Verified(user, self._meant(audiences, self.audiences))
         if self.signer is None:
             raise TokenError("there are no service-account tokens")
         identity = self.signer.verify(token)
-        meant = tuple(a for a in audiences or self.audiences if a in identity.audiences)
-        if not meant:
-            raise TokenError(f"token audiences {list(identity.audiences)} is invalid for the target audiences")
+        meant = self._meant(audiences, identity.audiences)
         return Verified(self._account(token, identity), meant)
+
+    def _meant(self, wanted: Sequence[str], offered: Sequence[str]) -> tuple[str, ...]:
+        """Those of the wanted audiences (none: the API server's own) that a token is good for. Raises TokenError."""
+        wanted = wanted or self.audiences
+        meant = tuple(audience for audience in wanted if audience in offered)
+        if wanted and not meant:
+            raise TokenError(f"token audiences {list(offered)} is invalid for the target audiences")
+        return meant
 
     def _account(self, token: str, identity: Identity) -> User:
         """The user of a verified token, provided that what it is bound to is still there."""
@@ -116,7 +123,7 @@ class Authenticator:
         if metadata.get("uid") != bound.uid:
             raise TokenError(f"{what} UID ({metadata.get('uid')}) does not match claim ({bound.uid})")
         deleted = metadata.get("deletionTimestamp")
-        if deleted and parse_rfc3339(deleted) + GONE_LEEWAY_SECONDS < self._clock.now():
+        if deleted and parse_rfc3339(deleted) + GONE_LEEWAY_SECONDS < self.clock.now():
             raise TokenError(f"{what} has been deleted")
         return found, not deleted
 
@@ -133,13 +140,20 @@ def make_authenticator(config: APIServerConfig, registries: Registries, clock: C
     return Authenticator(lookup, clock, signer, parse_token_file(config.token_file))
 
 
-def certificate_user(der: bytes) -> User | None:
-    """The user of a verified client certificate; None if it names nobody."""
-    subject = subject_of(der)
+class Certified(NamedTuple):
+    """Whom a client certificate names (None: nobody), and until when, in seconds since the epoch."""
+
+    user: User | None
+    expires: float
+
+
+def certified(der: bytes) -> Certified:
+    """Of a certificate that the TLS handshake verified."""
+    subject, expires = subject_of(der), expires_der(der)
     if not subject.common_name:
-        return None
+        return Certified(None, expires)
     extra = {CREDENTIAL: (f"X509SHA256={hashlib.sha256(der).hexdigest()}",)}
-    return User(subject.common_name, "", authenticated_groups(subject.organizations), extra)
+    return Certified(User(subject.common_name, "", authenticated_groups(subject.organizations), extra), expires)
 
 
 def _bound_to(identity: Identity) -> Iterator[tuple[str, str, Bound]]:

@@ -118,6 +118,11 @@ def expires(cert_pem: bytes) -> float:
     return x509.load_pem_x509_certificate(cert_pem).not_valid_after_utc.timestamp()
 
 
+def expires_der(der: bytes) -> float:
+    """As `expires`, of a certificate in DER."""
+    return x509.load_der_x509_certificate(der).not_valid_after_utc.timestamp()
+
+
 def new_key_pem() -> bytes:
     """A new EC P-256 private key, PKCS #8 in PEM."""
     return private_key_pem(ec.generate_private_key(ec.SECP256R1()))

@@ -9,7 +9,7 @@ import pytest
 
 from sampan.client.config import ClientConfig
 from sampan.client.transport import Transport
-from sampan.lib.clock import ManualClock
+from sampan.lib.clock import ManualClock, RealClock
 from tests.component.conftest import Answer, Api, Served, core
 
 Tree = dict[str, Any]
@@ -49,6 +49,28 @@ def test_a_certificate_names_the_user_and_its_groups(api: Api) -> None:
         assert user["extra"]["authentication.kubernetes.io/credential-id"][0].startswith("X509SHA256=")
 
     api(scenario)
+
+
+class LaterClock(RealClock):
+    """The machine's clock, set forward."""
+
+    ahead_seconds = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.ahead_seconds
+
+
+def test_a_certificate_that_runs_out_ends_its_open_connection_too(api: Api) -> None:
+    clock = LaterClock()
+
+    async def scenario(server: Served) -> None:
+        bob = server.connect("bob")
+        await whoami(server, bob)
+        clock.ahead_seconds = 366 * 86400.0
+        refusal = await server.get("/version", by=bob)
+        assert (refusal.status, refusal.message) == (401, "Unauthorized")
+
+    api(scenario, clock=clock)
 
 
 def test_without_credentials_one_is_anonymous(api: Api) -> None:
@@ -249,6 +271,21 @@ def test_a_fixed_token_names_its_user(api: Api) -> None:
         user = await whoami(server, fixed)
         assert user == {"username": "ann", "uid": "7", "groups": ["dev", "ops", "system:authenticated"]}
         await fixed.close()
+
+    api(scenario, token_file='s3cret,ann,7,"dev,ops"\n')
+
+
+def test_a_fixed_token_is_meant_for_the_api_server_alone(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        async def review(*audiences: str) -> Tree:
+            body = {"spec": {"token": "s3cret", "audiences": list(audiences)}}
+            status: Tree = (await server.request("POST", f"{AUTHENTICATION}/tokenreviews", body)).tree["status"]
+            return status
+
+        assert not (await review("vault")).get("authenticated")
+        for asked in ((), (ISSUER,), ("vault", ISSUER)):
+            found = await review(*asked)
+            assert (found["authenticated"], found["audiences"]) == (True, [ISSUER])
 
     api(scenario, token_file='s3cret,ann,7,"dev,ops"\n')
 

@@ -1,6 +1,7 @@
 """Finds out who makes a request: client certificate first, then bearer token; without either it is system:anonymous.
 
-What a certificate says is remembered on the connection, so that it costs one parse for the connection's life.
+What a certificate says is remembered on the connection, so that it costs one parse for the connection's life. That it has not
+run out is seen to with every request: a connection may outlive it by weeks.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import binascii
 from collections.abc import Awaitable
 
 from sampan.api.errors import unauthorized
-from sampan.apiserver.authn import ANONYMOUS, Authenticator, certificate_user
+from sampan.apiserver.authn import ANONYMOUS, Authenticator, Certified, certified
 from sampan.apiserver.user import User
-from sampan.lib.http import Answer, Filter, Handler, Peer, Request
+from sampan.lib.http import Answer, Filter, Handler, Request
 from sampan.lib.log import get_logger
 from sampan.pki.tokens import TokenError
 
@@ -25,9 +26,8 @@ log = get_logger("apiserver")
 def authentication(authenticator: Authenticator) -> Filter:
     def install(inner: Handler) -> Handler:
         def handle(request: Request) -> Answer | Awaitable[Answer]:
-            user = request.peer.identity
-            if user is None and request.peer.certificate is not None:
-                user = _remember(request.peer, request.peer.certificate)
+            certificate = request.peer.certificate
+            user = None if certificate is None else _by_certificate(authenticator, request, certificate)
             request.user = user or _by_token(authenticator, request)
             return inner(request)
 
@@ -36,8 +36,17 @@ def authentication(authenticator: Authenticator) -> Filter:
     return install
 
 
-def _remember(peer: Peer, certificate: bytes) -> User | None:
-    peer.identity = user = certificate_user(certificate)
+def _by_certificate(authenticator: Authenticator, request: Request, certificate: bytes) -> User | None:
+    """None where it names nobody. One that has run out leaves only a token to go by."""
+    known: Certified | None = request.peer.identity
+    if known is None:
+        known = request.peer.identity = certified(certificate)
+    if known.expires > authenticator.clock.now():
+        return known.user
+    user = _by_token(authenticator, request)
+    if user is ANONYMOUS:
+        log.info("refused a certificate that has expired", path=request.path, peer=request.peer.address)
+        raise unauthorized()
     return user
 
 
