@@ -184,13 +184,13 @@ class Api:
 
 
 @pytest.fixture(scope="session")
-def credentials() -> Iterator[Credentials]:
+def credentials() -> Credentials:
     ca = CA.create("sampan-tests")
     cert, key = ca.issue("kube-apiserver", dns_names=("localhost",), ips=("127.0.0.1",), usages=(SERVER,))
     config = APIServerConfig(
         tls_cert_pem=cert, tls_key_pem=key, client_ca_pem=ca.cert_pem, service_account_key_pem=new_key_pem()
     )
-    yield Credentials(ca, config)
+    return Credentials(ca, config)
 
 
 @pytest.fixture

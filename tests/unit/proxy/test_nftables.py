@@ -32,7 +32,9 @@ def test_a_new_endpoint_rewrites_its_services_chains_and_nothing_else():
     script = update("t", rendered(WEB, DNS), rendered(more, DNS))
     assert "10.96.0.10" not in script
     assert "numgen random mod 2" in script
-    assert [line for line in script.splitlines() if "element" in line] == ["add element ip t hairpin { 10.244.0.3 . 10.244.0.3 }"]
+    assert [line for line in script.splitlines() if "element" in line] == [
+        "add element ip t hairpin { 10.244.0.3 . 10.244.0.3 }"
+    ]
 
 
 def test_a_service_that_loses_its_last_endpoint_is_rejected_in_the_same_transaction():
