@@ -35,7 +35,8 @@ class LeadershipLost(Exception):
 
 class LeaderElector:
     def __init__(self, client: Client, name: str, *, identity: str, namespace: str = "kube-system") -> None:
-        self._client = client
+        # A client of its own: the lease does not wait for a turn behind the work's requests.
+        self._client = Client(client.transport, client.clock)
         self._clock = client.clock
         self._name = name
         self._namespace = namespace
@@ -67,10 +68,19 @@ class LeaderElector:
     async def _keep(self) -> None:
         while True:
             await self._clock.sleep(RETRY_SECONDS)
-            if await self._try():
-                continue
-            if not self.leading or self._clock.monotonic() - self._renewed_at > RENEW_DEADLINE_SECONDS:
+            left = self._renewed_at + RENEW_DEADLINE_SECONDS - self._clock.monotonic()
+            if left <= 0 or (not await self._try_within(left) and not self.leading):
                 raise LeadershipLost
+
+    async def _try_within(self, seconds: float) -> bool:
+        """One attempt that is dropped when the time is over: a request that hangs must not keep us from giving up."""
+        async with Tasks() as tasks:
+            attempt = tasks.start(self._try(), f"renew-{self._name}")
+            alarm = tasks.start(self._clock.sleep(seconds), f"renew-deadline-{self._name}")
+            await asyncio.wait((attempt, alarm), return_when=asyncio.FIRST_COMPLETED)
+            if not attempt.done():
+                raise LeadershipLost
+            return bool(attempt.result())
 
     async def _try(self) -> bool:
         """One attempt to take or renew the lease."""

@@ -90,15 +90,16 @@ class Client:
     ) -> bytes:
         """One call by path; the body of the answer. Raises StatusError for 400 and above."""
         for tries in range(MAX_TRIES):
-            answer = await self.transport.request(
-                method,
-                path,
-                query=query,
-                body=body,
-                content_type=content_type,
-                accept=accept,
-                deadline_seconds=deadline_seconds,
-            )
+            async with self._turns:
+                answer = await self.transport.request(
+                    method,
+                    path,
+                    query=query,
+                    body=body,
+                    content_type=content_type,
+                    accept=accept,
+                    deadline_seconds=deadline_seconds,
+                )
             if answer.status < 400:
                 return answer.body
             wait = _retry_after_seconds(answer)
@@ -204,4 +205,4 @@ def _retry_after_seconds(answer: HTTPResponse) -> float | None:
     if answer.status != 429 and answer.status < 500:
         return None
     value = answer.headers.get("retry-after", "")
-    return float(value) if value.isdigit() else None
+    return float(value) if value.isascii() and value.isdigit() else None

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from sampan.api.types.coordination_v1 import Lease, LeaseSpec
 from sampan.api.types.meta_v1 import ObjectMeta
-from sampan.client.leader import LeaderElector, LeadershipLost
+from sampan.client.leader import RENEW_DEADLINE_SECONDS, RETRY_SECONDS, LeaderElector, LeadershipLost
 from sampan.client.rest import Client
+from sampan.client.transport import HTTPResponse
 from sampan.lib.clock import ManualClock, rfc3339_micro
 from sampan.lib.tasks import Tasks
 from tests.component.conftest import Api, Served
@@ -108,9 +110,45 @@ def test_a_leader_whose_lease_was_taken_stops_its_work(api: Api) -> None:
     api(scenario)
 
 
-async def turn(clock: ManualClock, seconds: int) -> None:
+def test_a_leader_that_gets_no_answer_stops_before_another_may_take_over(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        clock = ManualClock()
+        worker = Worker(served, clock, "first")
+
+        async def lead() -> None:
+            with pytest.raises(LeadershipLost):
+                await worker.run()
+
+        async with Tasks() as tasks:
+            leading = tasks.start(lead(), "first")
+            await until(lambda: worker.running)
+            hung = Hung()
+            served.transport.request = hung.request  # type: ignore[method-assign]
+            await turn(clock, 3)
+            assert hung.asked
+            assert worker.running
+            await turn(clock, RENEW_DEADLINE_SECONDS)
+            assert not worker.running
+            await clock.advance(RETRY_SECONDS)
+            await until(leading.done)
+
+    api(scenario)
+
+
+class Hung:
+    """A network that takes requests and brings no answers."""
+
+    asked = 0
+
+    async def request(self, method: str, path: str, **options: Any) -> HTTPResponse:
+        self.asked += 1
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def turn(clock: ManualClock, seconds: float) -> None:
     """Let time pass second by second, giving answers of the server the real time they take."""
-    for _ in range(seconds):
+    for _ in range(int(seconds)):
         await clock.advance(1)
         await asyncio.sleep(0.005)
 
