@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sampan.api.types.core_v1 import Node
 
@@ -14,21 +14,38 @@ CNI_VERSION = "0.4.0"
 def internal_ip(node: Node) -> str:
     """The node's first IPv4 InternalIP; "" while it has none."""
     for address in node.status.addresses:
-        if address.type == "InternalIP" and ":" not in address.address:
+        # Every node writes its own addresses, and nobody checks them: what is none must not reach another node's tools.
+        if address.type == "InternalIP" and _parsed(ipaddress.IPv4Address, address.address):
             return address.address
     return ""
 
 
+def pod_cidrs(node: Node) -> list[str]:
+    """The node's IPv4 ranges of pod addresses, in canonical form."""
+    return [found for cidr in node.spec.podCIDRs or [node.spec.podCIDR] if (found := _parsed(_network, cidr))]
+
+
 def plan_routes(nodes: Iterable[Node], node_name: str) -> dict[str, str]:
     """Pod CIDR → gateway, for every other node that has both."""
-    routes = {}
+    routes: dict[str, str] = {}
     for node in nodes:
         gateway = internal_ip(node)
         if node.metadata.name != node_name and gateway:
-            for cidr in node.spec.podCIDRs or [node.spec.podCIDR]:
-                if cidr and ":" not in cidr:
-                    routes[str(ipaddress.IPv4Network(cidr))] = gateway
+            routes |= dict.fromkeys(pod_cidrs(node), gateway)
     return routes
+
+
+def _network(text: str) -> ipaddress.IPv4Network:
+    # The API takes a range with host bits, as upstream's does.
+    return ipaddress.IPv4Network(text, strict=False)
+
+
+def _parsed(parse: Callable[[str], object], text: str) -> str:
+    """The canonical form; "" for what is no such thing."""
+    try:
+        return str(parse(text)) if text else ""
+    except ValueError:
+        return ""
 
 
 def cni_configuration(pod_cidr: str, *, mtu: int = 0, state_dir: str = "/var/lib/cni") -> str:
