@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from sampan.api.types.core_v1 import Node
 from sampan.client.informer import InformerFactory
 from sampan.client.rest import Client
+from sampan.lib.command import CommandError, run_command
 from sampan.lib.log import get_logger
-from sampan.network.plan import cni_configuration, masquerade_rules, plan_routes
+from sampan.network.plan import cni_configuration, masquerade_rules, plan_routes, pod_cidrs
 
 PROTOCOL = "186"
 """Marks our routes (`ip route list proto 186`), so that those of a former life are found and no other's are touched."""
@@ -22,29 +23,8 @@ RETRY_SECONDS = 2.0
 log = get_logger("network")
 
 
-class CommandError(Exception):
-    """`ip` or `nft` refused; the message is what it said."""
-
-
-async def run_command(arguments: Sequence[str], text: str = "") -> str:
-    """Its output. Raises CommandError."""
-    pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
-    try:
-        # A pipe for nothing to write would be one that the command may have closed before we do.
-        stdin = pipe if text else nothing
-        process = await asyncio.create_subprocess_exec(*arguments, stdin=stdin, stdout=pipe, stderr=pipe)
-    except FileNotFoundError as error:
-        raise CommandError(f"{arguments[0]} is not installed") from error
-    try:
-        async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):
-            output, errors = await process.communicate(text.encode() or None)
-    except TimeoutError as error:
-        process.kill()
-        await process.wait()
-        raise CommandError(f"{arguments[0]} did not finish within {COMMAND_TIMEOUT_SECONDS:.0f} s") from error
-    if process.returncode:
-        raise CommandError(errors.decode(errors="replace").strip())
-    return output.decode()
+async def _tool(*arguments: str, text: str = "") -> str:
+    return await run_command(arguments, text, deadline_seconds=COMMAND_TIMEOUT_SECONDS)
 
 
 class PodNetwork:
@@ -98,25 +78,26 @@ class PodNetwork:
             try:
                 await step()
                 return
-            except CommandError as error:
+            except (CommandError, OSError) as error:
                 log.error("cannot set up the network, trying again", error=str(error))
                 await self._clock.sleep(RETRY_SECONDS)
 
     async def _prepare(self) -> None:
         """A packet of the node's own to a cluster IP needs a route before NAT can see it: one to a device that leads
         nowhere, so that what no rule catches dies there."""
-        if SERVICE_DEVICE not in await run_command(["ip", "-o", "link"]):
-            await run_command(["ip", "link", "add", SERVICE_DEVICE, "type", "bridge"])
-        await run_command(["ip", "link", "set", SERVICE_DEVICE, "up"])
+        if SERVICE_DEVICE not in await _tool("ip", "-o", "link"):
+            await _tool("ip", "link", "add", SERVICE_DEVICE, "type", "bridge")
+        await _tool("ip", "link", "set", SERVICE_DEVICE, "up")
         route = f"route replace {self._service_cidr} dev {SERVICE_DEVICE} src {self._node_ip} proto {PROTOCOL}"
         # The pods of a node that is not there: the exact routes win over this one.
         hole = f"route replace blackhole {self._cluster_cidr} metric 4096 proto {PROTOCOL}"
-        await run_command(["ip", "-batch", "-"], f"{route}\n{hole}\n")
+        await _tool("ip", "-batch", "-", text=f"{route}\n{hole}\n")
 
     async def _apply(self) -> None:
         own = self._nodes.get(self._node_name)
-        if own is not None and own.spec.podCIDR and own.spec.podCIDR != self._pod_cidr:
-            await self._use_pod_cidr(own.spec.podCIDR)
+        pod_cidr = next(iter(pod_cidrs(own)), "") if own is not None else ""
+        if pod_cidr and pod_cidr != self._pod_cidr:
+            await self._use_pod_cidr(pod_cidr)
         wanted = plan_routes(self._nodes.list(), self._node_name)
         current = await self._current_routes()
         lines = [f"route del {cidr} proto {PROTOCOL}" for cidr in sorted(current.keys() - wanted.keys())]
@@ -126,15 +107,15 @@ class PodNetwork:
             if current.get(cidr) != gateway
         ]
         if lines:
-            await run_command(["ip", "-batch", "-"], "\n".join(lines) + "\n")
+            await _tool("ip", "-batch", "-", text="\n".join(lines) + "\n")
 
     async def _current_routes(self) -> dict[str, str]:
-        output = await run_command(["ip", "-4", "route", "list", "proto", PROTOCOL])
+        output = await _tool("ip", "-4", "route", "list", "proto", PROTOCOL)
         lines = [line.split() for line in output.splitlines()]
         return {words[0]: words[2] for words in lines if len(words) > 2 and words[1] == "via"}
 
     async def _use_pod_cidr(self, pod_cidr: str) -> None:
-        await run_command(["nft", "-f", "-"], masquerade_rules(MASQUERADE_TABLE, pod_cidr, self._cluster_cidr))
+        await _tool("nft", "-f", "-", text=masquerade_rules(MASQUERADE_TABLE, pod_cidr, self._cluster_cidr))
         text = cni_configuration(pod_cidr, state_dir=str(self._state_dir))
         path = self._cni_dir / "10-sampan.conflist"
         if not path.exists() or path.read_text() != text:

@@ -6,9 +6,9 @@ source port (a resolver, say) would be sent to a dead endpoint for ever. TCP end
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping
 
+from sampan.lib.command import CommandError, run_command
 from sampan.lib.log import get_logger
 from sampan.proxy.model import PortRules
 
@@ -41,16 +41,8 @@ async def forget_stale_udp(before: Mapping[str, PortRules], after: Mapping[str, 
 
 
 async def _delete(arguments: tuple[str, ...]) -> None:
-    quiet = asyncio.subprocess.DEVNULL
     try:
-        process = await asyncio.create_subprocess_exec("conntrack", "-D", *arguments, stdout=quiet, stderr=quiet)
-    except FileNotFoundError:
-        log.warning("conntrack is not installed: stale UDP flows live until they time out")
-        return
-    try:
-        async with asyncio.timeout(CONNTRACK_TIMEOUT_SECONDS):
-            # Exit code 1 says that no entry matched, which is the usual case.
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+        await run_command(["conntrack", "-D", *arguments], deadline_seconds=CONNTRACK_TIMEOUT_SECONDS)
+    except CommandError as error:
+        if error.code != 1:  # 1 says that no entry matched, which is the usual case
+            log.warning("stale UDP flows live until they time out", error=str(error))

@@ -10,10 +10,10 @@ Background: https://kubernetes.io/blog/2025/02/28/nftables-kube-proxy/.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
+from sampan.lib.command import CommandError, run_command
 from sampan.proxy.backends.base import BackendError
 from sampan.proxy.backends.ruleset import Ruleset, create, update
 from sampan.proxy.model import Address, PortRules
@@ -48,20 +48,10 @@ class NFTables:
         await self._run(f"add table ip {self._table}\ndelete table ip {self._table}\n")
 
     async def _run(self, script: str) -> None:
-        pipe = asyncio.subprocess.PIPE
         try:
-            process = await asyncio.create_subprocess_exec(self._nft, "-f", "-", stdin=pipe, stdout=pipe, stderr=pipe)
-        except FileNotFoundError as error:
-            raise BackendError("nft is not installed (Debian package nftables)") from error
-        try:
-            async with asyncio.timeout(NFT_TIMEOUT_SECONDS):
-                _, errors = await process.communicate(script.encode())
-        except TimeoutError as error:
-            process.kill()
-            await process.wait()
-            raise BackendError(f"nft did not finish within {NFT_TIMEOUT_SECONDS:.0f} s") from error
-        if process.returncode:
-            raise BackendError(errors.decode(errors="replace").strip())
+            await run_command([self._nft, "-f", "-"], script, deadline_seconds=NFT_TIMEOUT_SECONDS)
+        except CommandError as error:
+            raise BackendError(str(error)) from error
 
 
 def render(rules: Iterable[PortRules], *, cluster_cidr: str, service_cidr: str) -> Ruleset:
@@ -165,7 +155,8 @@ def _balance(ruleset: Ruleset, port: PortRules, endpoints: Sequence[Address], di
     known = []
     for ip, number in endpoints:
         name = f"{digest}-{ip}-{number}"
-        held = f"affinity-{name}"
+        # The time is part of the name: a set cannot change its timeout, so another time takes another set.
+        held = f"affinity-{name}-{port.affinity_seconds}"
         ruleset.sets[held] = f"set {{ type ipv4_addr; flags dynamic,timeout; timeout {port.affinity_seconds}s; }}"
         ruleset.chains[f"endpoint-{name}"] = (f"update @{held} {{ ip saddr }}", f"{to} {ip}:{number}")
         known.append(f"ip saddr @{held} goto endpoint-{name}")

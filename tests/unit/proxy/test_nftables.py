@@ -53,6 +53,14 @@ def test_a_removed_service_leaves_no_chain_set_or_element():
         assert f"delete set ip t {name}" in script
 
 
+def test_another_affinity_time_takes_effect_on_a_table_that_stands():
+    old, new = (rendered(dataclasses.replace(WEB, affinity_seconds=seconds)) for seconds in (60, 5))
+    script = update("t", old, new)
+    assert "timeout 5s" in script
+    for name in old.sets.keys() - new.sets.keys():
+        assert f"delete set ip t {name}" in script
+
+
 def test_the_first_transaction_replaces_what_an_earlier_process_left():
     lines = create("t", rendered(WEB)).splitlines()
     assert lines[:3] == ["add table ip t", "delete table ip t", "add table ip t"]
