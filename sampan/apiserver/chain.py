@@ -17,7 +17,7 @@ def build(context: Context, authentication: Filter, routes: Handler) -> Handler:
     filters: list[Filter] = [
         boundary,
         request_info,
-        measure,
+        measure(context.scheme),
         authentication,
         impersonation(context.authorize),
         authorization(context.authorize),

@@ -107,3 +107,16 @@ def test_what_is_nowhere_is_not_found(api: Api) -> None:
         assert (answer.status, answer.body) == (404, b"404 page not found\n")
 
     api(scenario)
+
+
+def test_made_up_resources_do_not_make_metrics_of_their_own(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        nobody = server.connect("nobody")
+        for path in ("/api/v1/madeups", "/apis/made.up/v1/pods", "/api/v1/namespaces/default/pods/a/madeup"):
+            assert (await server.get(path, by=nobody)).status == 403
+        assert (await server.get("/api/v1/namespaces/default/pods/a/log")).status == 404
+        exposed = (await server.get("/metrics")).body
+        assert b"made" not in exposed
+        assert b'resource="pods",scope="resource",subresource="log"' in exposed
+
+    api(scenario)

@@ -7,14 +7,19 @@ from time import perf_counter
 from typing import Any
 
 from sampan.api.errors import StatusError
+from sampan.api.scheme import Scheme
 from sampan.apiserver.filters.boundary import ANSWERS, refuse
 from sampan.apiserver.requestinfo import RequestInfo
-from sampan.lib.http import Answer, Handler, Request, Response, Stream
+from sampan.lib.http import Answer, Filter, Handler, Request, Response, Stream
 from sampan.lib.metrics import Counter, Gauge, Histogram
 
 _LABELS = ("verb", "group", "version", "resource", "subresource", "scope")
 _BUCKETS = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
+)  # fmt: skip
+_SUBRESOURCES = frozenset(
+    ("approval", "attach", "binding", "ephemeralcontainers", "eviction", "exec", "finalize", "log", "portforward", "proxy",
+     "resize", "scale", "status", "token")
 )  # fmt: skip
 _MUTATING = frozenset(("create", "update", "patch", "delete", "deletecollection"))
 
@@ -61,28 +66,43 @@ def _key(info: RequestInfo) -> _Key:
     return (verb, info.group, info.version, info.resource, info.subresource, scope)
 
 
-def measure(inner: Handler) -> Handler:
+def measure(scheme: Scheme) -> Filter:
+    """Only resources of the scheme get labels of their own: anybody can ask for any number of others, and labels last."""
     children: dict[_Key, _Children] = {}
 
-    def handle(request: Request) -> Answer | Awaitable[Answer]:
-        started = perf_counter()
-        key = _key(request.attributes)
+    def begin(info: RequestInfo) -> tuple[_Key, _Children]:
+        key = _key(info)
         found = children.get(key)
         if found is None:
-            found = children[key] = _Children(key)
-        try:
-            answer = inner(request)
-        except Exception as error:
-            found.done(error.code if isinstance(error, StatusError) else 500, started)
-            raise
-        if type(answer) is Response:
-            found.done(answer.status, started)
-            return answer
-        if isinstance(answer, Stream):
-            return _long(answer, key, found, started)
-        return answer if isinstance(answer, ANSWERS) else _later(request, answer, key, found, started)
+            if info.is_resource and not _exists(scheme, info):
+                key = (key[0], "", "", "", "", "")
+            found = children.setdefault(key, _Children(key))
+        return key, found
 
-    return handle
+    def install(inner: Handler) -> Handler:
+        def handle(request: Request) -> Answer | Awaitable[Answer]:
+            started = perf_counter()
+            key, found = begin(request.attributes)
+            try:
+                answer = inner(request)
+            except Exception as error:
+                found.done(error.code if isinstance(error, StatusError) else 500, started)
+                raise
+            if type(answer) is Response:
+                found.done(answer.status, started)
+                return answer
+            if isinstance(answer, Stream):
+                return _long(answer, key, found, started)
+            return answer if isinstance(answer, ANSWERS) else _later(request, answer, key, found, started)
+
+        return handle
+
+    return install
+
+
+def _exists(scheme: Scheme, info: RequestInfo) -> bool:
+    resource = scheme.resource(info.group, info.version, info.resource)
+    return resource is not None and (not info.subresource or info.subresource in _SUBRESOURCES)
 
 
 async def _later(request: Request, answer: Awaitable[Answer], key: _Key, found: _Children, started: float) -> Answer:
