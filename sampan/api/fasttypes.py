@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from sampan.api import quantity
-from sampan.api.schema import Schema, Shape, Type
+from sampan.api.schema import PLAIN_ZEROES, Schema, Shape, Type
 
 Value = Any
 """A JSON value."""
@@ -143,7 +143,12 @@ def _struct(shape: Shape, inside: tuple[Shape, ...]) -> Any:
         assert place is not None
         attribute = f"f{index}"
         rename[attribute] = name
-        fields.append((attribute, _type_for(place, inside) | None, None))
+        type_ = _type_for(place, inside)
+        if name in shape.omitted_zeroes and place.type in PLAIN_ZEROES:
+            # Defaults are not written out. Null would be: it is left to the slow walk, for hardly any client sends it here.
+            fields.append((attribute, type_, PLAIN_ZEROES[place.type]))
+        else:
+            fields.append((attribute, type_ | None, None))
     return msgspec.defstruct(
         shape.name.rpartition(".")[2] or "Inline",
         fields,

@@ -12,11 +12,11 @@ import struct
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import cache
-from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from sampan.api.gofields import numbers
 from sampan.api.schema import Schema, Type, schema_of
 
 MEDIA_TYPE: Final = "application/vnd.kubernetes.protobuf"
@@ -50,7 +50,7 @@ def _definition_of(api_version: str, kind: str) -> str:
     group, _, version = api_version.rpartition("/")
     short = group.split(".")[0] if group else "core"
     for name in (f"io.k8s.api.{short}.{version}.{kind}", f"{_META}.{kind}"):
-        if name in _numbers():
+        if name in numbers():
             return name
     raise ProtobufError(f'no kind "{kind}" is registered for version "{api_version}"')
 
@@ -70,20 +70,6 @@ class _Message(NamedTuple):
 
 
 @cache
-def _numbers() -> dict[str, dict[str, str]]:
-    """Definition → field → number as written in the file."""
-    found: dict[str, dict[str, str]] = {}
-    group = ""
-    for line in files(__package__).joinpath("protobuf_fields.txt").read_text().splitlines():
-        if line.startswith("["):
-            group = line.strip("[]")
-        elif line and not line.startswith("#"):
-            kind, _, fields = line.partition(": ")
-            found[f"{group}.{kind}"] = dict(field.split("=") for field in fields.split())
-    return found
-
-
-@cache
 def _message(definition: str) -> _Message:
     return _inline_message(definition, schema_of(definition))
 
@@ -92,7 +78,7 @@ def _inline_message(definition: str, schema: Schema) -> _Message:
     """A message whose fields have their types from `schema`: its own definition's, or that of the object it stands in."""
     group = definition.rpartition(".")[0]
     fields = {}
-    for name, written in _numbers()[definition].items():
+    for name, written in numbers()[definition].items():
         number = int(written.rstrip("*"))
         if name.startswith("+"):
             inner = _embedded(f"{group}.{name[1:]}", schema)

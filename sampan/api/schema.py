@@ -7,7 +7,7 @@ from `definitions`; a custom resource's is built by the same constructor from it
     pod.field("spec").field("containers").merge_key          # "name"
 
 and decode with it. Decoding checks types, finds unknown and repeated fields, drops nulls (null means absent in a built-in kind)
-and writes quantities and times in their canonical form:
+and what Go cannot tell from absent (`hostNetwork: false`, `labels: {}`), and writes quantities and times in canonical form:
 
     tree, strict = pod.admit(body)     # strict: ['unknown field "spec.foo"', 'duplicate field "spec.hostname"']
 """
@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sampan.api import definitions
+from sampan.api.gofields import plain_fields
 
 if TYPE_CHECKING:
     from sampan.api.decoding import Admitted, Decoder, TypeProblem
@@ -58,6 +59,15 @@ _BY_DEFINITION: Final = {
     definitions.TIME: Type.TIME,
     definitions.MICRO_TIME: Type.MICRO_TIME,
 }
+PLAIN_ZEROES: Final[dict[Type, Any]] = {
+    Type.STRING: "",
+    Type.BOOLEAN: False,
+    Type.INT32: 0,
+    Type.INT64: 0,
+    Type.LIST: [],
+    Type.MAP: {},
+}
+"""What `Shape.omitted_zeroes` speaks of. An object has no such value: in Go it always stands, be it empty."""
 _SCALARS: Final = {"boolean": Type.BOOLEAN, "number": Type.NUMBER}
 
 
@@ -74,6 +84,7 @@ class Shape:
         "field_names",
         "go_type",
         "name",
+        "omitted_zeroes",
         "struct",
         "type",
     )
@@ -90,6 +101,8 @@ class Shape:
         self._values: Schema | None = None
         self.field_names = tuple(self._raw.get("properties", ()))
         self.go_type = _go_type(name)
+        self.omitted_zeroes = plain_fields(name).difference(raw.get("required", ())) if name else frozenset()
+        """The fields that are absent when they have their zero value, where they are of a type in PLAIN_ZEROES."""
         self.struct: Any = None
         """The msgspec struct that `fasttypes` makes of it, once it did."""
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sampan.api import quantity
 from sampan.api.fasttypes import canonical_base64, canonical_time
-from sampan.api.schema import Schema, Type
+from sampan.api.schema import PLAIN_ZEROES, Schema, Shape, Type
 
 Value = Any
 """A JSON value."""
@@ -132,7 +132,7 @@ class Walk:
                 self.strict.append(f'unknown field "{inner_path}"')
             if key in repeated:
                 self.strict.append(f'duplicate field "{inner_path}"')
-            if inner is not None and place is not None:
+            if inner is not None and place is not None and not _is_omitted(schema.shape, key, place, inner):
                 inner_fields = f"{fields}.{key}" if fields else key
                 converted[key] = self.value(place, inner, inner_path, inner_fields, struct)
         return converted
@@ -160,6 +160,12 @@ class Walk:
         if value is None:
             return _ZEROES.get(schema.type, [] if schema.type is Type.LIST else {})
         return self.value(schema, value, path, fields, struct)
+
+
+def _is_omitted(shape: Shape, key: str, place: Schema, value: Value) -> bool:
+    """Whether Go would not write the field out. (False is no zero, and 0 is no False: types are judged elsewhere.)"""
+    zero = PLAIN_ZEROES.get(place.type) if key in shape.omitted_zeroes else None
+    return type(value) is type(zero) and value == zero
 
 
 def _shown(schema: Schema, value: Value) -> str:

@@ -374,3 +374,27 @@ def test_an_alias_bomb_does_not_go_off() -> None:
     began = time.monotonic()
     assert "excessive aliasing" in refusal("\n".join(lines).encode(), yaml=True)
     assert time.monotonic() - began < 5
+
+
+OMITTED = [
+    ({"spec": {"hostNetwork": False, "nodeName": "", "priority": 0}}, {"spec": {"priority": 0}}),
+    ({"metadata": {"labels": {}, "finalizers": [], "generation": 0}}, {"metadata": {}}),
+    ({"spec": {"containers": [], "volumes": []}}, {"spec": {"containers": []}}),
+    ({"spec": {"securityContext": {}, "automountServiceAccountToken": False}}, None),
+    ({"spec": {"containers": [{"name": "", "resources": {}, "env": [{"name": "A", "value": ""}]}]}},
+     {"spec": {"containers": [{"name": "", "resources": {}, "env": [{"name": "A"}]}]}}),
+    ({"metadata": {"labels": {"a": ""}, "annotations": {"b": ""}}}, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sent", "kept"), OMITTED)
+@pytest.mark.parametrize("surprise", [{}, {"unknown": 1}], ids=["fast", "slow"])
+def test_a_zero_that_go_cannot_tell_from_absent_is_absent(sent: Any, kept: Any, surprise: Any) -> None:
+    wanted = sent if kept is None else kept
+    assert POD.admit(json.dumps({**sent, **surprise}).encode()).tree == wanted
+    assert POD.admit_tree({**sent, **surprise}).tree == wanted
+
+
+def test_a_null_is_absent_also_where_a_zero_is() -> None:
+    body = b'{"spec":{"nodeName":null,"volumes":null,"hostNetwork":null},"metadata":{"labels":null}}'
+    assert POD.admit(body).tree == {"spec": {}, "metadata": {}}
