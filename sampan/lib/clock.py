@@ -58,6 +58,18 @@ class ManualClock:
         heapq.heappush(self._sleepers, (self._elapsed + seconds, self._count, future))
         await future
 
+    @property
+    def sleeps(self) -> int:
+        """How many were begun so far."""
+        return self._count
+
+    @property
+    def next_wake(self) -> float | None:
+        """Seconds until the first sleeper wakes; None where nobody sleeps."""
+        while self._sleepers and self._sleepers[0][2].done():
+            heapq.heappop(self._sleepers)
+        return self._sleepers[0][0] - self._elapsed if self._sleepers else None
+
     async def advance(self, seconds: float) -> None:
         """Move time forward, letting every sleeper whose deadline passes run at its own deadline."""
         target = self._elapsed + seconds

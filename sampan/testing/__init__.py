@@ -7,22 +7,31 @@
         cluster.wait_for("deployment/web", "Available")
         print(cluster.kubeconfig)                  # for kubectl and every client library
 
-Under pytest, ask for the fixture `cluster`. Everything is what a real cluster runs but for the containers: nodes are
-simulated, pods become ready without a process behind them. Certificates, TLS and RBAC are on.
+Under pytest, ask for the fixture `cluster` (see plugin.py). Everything is what a real cluster runs but for the containers:
+nodes are simulated, pods become ready without a process behind them. Certificates, TLS and RBAC are on. How to make pods fail,
+time pass and nodes die stands in docs/testing.md.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sampan.api.errors import StatusError
+    from sampan.lib.clock import ManualClock
     from sampan.testing.cluster import Cluster, WaitTimeout
 
-__all__ = ["Cluster", "WaitTimeout"]
+__all__ = ["Cluster", "ManualClock", "StatusError", "WaitTimeout"]
+
+_HOMES = {
+    "Cluster": "sampan.testing.cluster",
+    "ManualClock": "sampan.lib.clock",
+    "StatusError": "sampan.api.errors",
+    "WaitTimeout": "sampan.testing.cluster",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Imports on demand: pytest loads this package for its plugin in every run, also where no cluster is asked for."""
-    if name in __all__:
-        from sampan.testing import cluster
-
-        return getattr(cluster, name)
-    raise AttributeError(name)
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
