@@ -98,7 +98,7 @@ class Connection(asyncio.Protocol):
             if not self._discarding:
                 self._refuse(400, "400 Bad Request")
             return
-        if self._url and not self._in_body:
+        if self._url and (not self._in_body or self._headers):  # the head, or trailers behind the body
             self._head_bytes += len(data)
             if self._head_bytes > self._limits.header_bytes:
                 self._refuse(431, "431 Request Header Fields Too Large")
@@ -147,14 +147,16 @@ class Connection(asyncio.Protocol):
             text = value.decode()
         except UnicodeDecodeError:
             text = value.decode("latin-1")
-        if name in self._headers:
-            self._repeat(name, text)
-        else:
+        if name not in self._headers:
             self._headers[name] = text
+        elif not self._in_body:
+            self._repeat(name, text)
 
     def on_headers_complete(self) -> None:
         self._in_body = True
         headers = self._request_headers = self._headers
+        for name, values in (self._repeated or {}).items():
+            headers[name] = ", ".join(values)
         # Trailers come through on_header, too, and must never pass for headers: let them fall into a dict nobody reads.
         self._headers = {}
         length = headers.get("content-length")
@@ -198,6 +200,8 @@ class Connection(asyncio.Protocol):
         self._body = None
         self._head_bytes = 0
         self._in_body = False
+        if self._headers:
+            self._headers = {}  # the trailers, which are not the next request's headers either
         if "upgrade" in headers and self._parser.should_upgrade():
             self._upgrading = True
             keep_alive = False
@@ -283,17 +287,16 @@ class Connection(asyncio.Protocol):
         head += header_lines(stream.headers) + (b"Transfer-Encoding: chunked\r\n" if chunked else b"")
         if not self._transport.is_closing():
             self._transport.write(head + (b"\r\n" if keep_alive else b"Connection: close\r\n\r\n"))
-        if request.method == "HEAD":
-            return keep_alive
-        sink = self._sink = ChunkedSink(self._transport, self._gate, chunked)
+        is_head = request.method == "HEAD"
+        sink = self._sink = ChunkedSink(self._transport, self._gate, chunked, silent=is_head)
         task = self._stream_task = asyncio.current_task()
-        if self._transport.is_closing() and task is not None:
+        if task is not None and (is_head or self._transport.is_closing()):
             task.cancel()  # it is run up to its first wait all the same, so that it lets go of what it holds
         try:
             await stream.produce(sink)
         except asyncio.CancelledError:
             # The peer is gone, or the server drains: then the stream ends as if complete, as upstream's watches do.
-            keep_alive = False
+            keep_alive = keep_alive and is_head
         finally:
             self._stream_task = None
             self._sink = None
@@ -338,11 +341,9 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _repeat(self, name: str, value: str) -> None:
-        first = self._headers[name]
-        self._headers[name] = f"{first}, {value}"
         if self._repeated is None:
             self._repeated = {}
-        self._repeated.setdefault(name, [first]).append(value)
+        self._repeated.setdefault(name, [self._headers[name]]).append(value)
 
     def _expect(self, expectation: str) -> None:
         if expectation.lower() != "100-continue":

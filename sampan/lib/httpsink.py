@@ -10,21 +10,25 @@ FLUSH_BYTES = 64 * 1024
 
 
 class ChunkedSink:
-    """A `Sink` over a transport; `chunked` False (HTTP/1.0) writes bare bytes until the connection closes."""
+    """A `Sink` over a transport; `chunked` False (HTTP/1.0) writes bare bytes until the connection closes.
 
-    __slots__ = ("_chunked", "_gate", "_loop", "_parts", "_pending_bytes", "_scheduled", "_transport")
+    `silent` (HEAD) writes nothing.
+    """
 
-    def __init__(self, transport: asyncio.Transport, gate: Gate, chunked: bool) -> None:
+    __slots__ = ("_chunked", "_gate", "_loop", "_parts", "_pending_bytes", "_scheduled", "_silent", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, gate: Gate, chunked: bool, *, silent: bool = False) -> None:
         self._transport = transport
         self._gate = gate
-        self._chunked = chunked
+        self._chunked = chunked and not silent
+        self._silent = silent
         self._parts: list[bytes] = []
         self._pending_bytes = 0
         self._scheduled = False
         self._loop = asyncio.get_running_loop()
 
     def write(self, data: bytes) -> None:
-        if not data:
+        if not data or self._silent:
             return  # an empty chunk would end the body
         self._parts.append(data)
         self._pending_bytes += len(data)

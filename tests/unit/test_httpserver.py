@@ -8,6 +8,7 @@ import json
 import random
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -212,6 +213,75 @@ def test_repeated_headers_are_joined_and_kept_apart() -> None:
             talk.send(b"GET / HTTP/1.1\r\nHost: x\r\nImpersonate-Group: d\r\n\r\n")
             await talk.answer()
             assert values == [["a,b", "c"], ["d"]]
+
+    run(work())
+
+
+def test_a_trailer_is_no_header_of_the_next_request_either() -> None:
+    async def work() -> None:
+        async with serving(answer_now) as (_, connect):
+            talk = await connect()
+            head = b"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            talk.send(head + b"0\r\nImpersonate-User: root\r\nImpersonate-User: root\r\n\r\n")
+            await talk.answer()
+            talk.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert json.loads((await talk.answer())[2])["headers"] == {"host": "x"}
+
+    run(work())
+
+
+def test_trailers_have_the_limit_of_headers() -> None:
+    async def work() -> None:
+        async with serving(answer_now, max_header_bytes=4096) as (_, connect):
+            talk = await connect()
+            talk.send(b"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n")
+            for number in range(10):
+                talk.send(b"X-%d: %b\r\n" % (number, b"y" * 1000))
+            assert (await talk.head())[0] == 431
+
+    run(work())
+
+
+def test_many_values_of_one_header_cost_no_more_than_as_many_headers() -> None:
+    """A client that is not even known yet must not keep the loop busy: joining one by one takes the square of their number."""
+
+    async def seconds_for(head: bytes) -> float:
+        async with serving(lambda request: Response(200)) as (_, connect):
+            talk = await connect()
+            started = time.perf_counter()
+            talk.send(b"GET / HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n")
+            assert (await talk.answer())[0] == 200
+            return time.perf_counter() - started
+
+    async def work() -> None:
+        value = b"v" * 60
+        apart = await seconds_for(b"".join(b"a%05d: %b\r\n" % (number, value) for number in range(14_000)))
+        together = await seconds_for((b"a00000: %b\r\n" % value) * 14_000)
+        assert together < 5 * apart
+
+    run(work())
+
+
+def test_a_stream_that_is_asked_for_by_head_lets_go_of_what_it_holds() -> None:
+    released: list[bool] = []
+
+    async def produce(sink: Sink) -> None:
+        try:
+            sink.write(b"never seen")
+            await asyncio.Event().wait()
+        finally:
+            released.append(True)
+
+    async def work() -> None:
+        async with serving(lambda request: Stream(produce) if request.method == "HEAD" else Response(200, b"next")) as (
+            _,
+            connect,
+        ):
+            talk = await connect()
+            talk.send(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await talk.head())[0] == 200
+            assert (await talk.answer())[2] == b"next"
+            assert released == [True]
 
     run(work())
 
