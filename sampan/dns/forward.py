@@ -31,6 +31,7 @@ class Forwarder:
     def __init__(self, servers: Sequence[Server]) -> None:
         self._servers = list(servers)
         self._links: dict[Server, _Link] = {}
+        self._linking = asyncio.Lock()
 
     async def forward(self, query: bytes, *, tcp: bool) -> bytes | None:
         for server in self._servers:
@@ -44,10 +45,17 @@ class Forwarder:
     async def _ask_udp(self, server: Server, query: bytes) -> bytes:
         link = self._links.get(server)
         if link is None or link.transport.is_closing():
-            loop = asyncio.get_running_loop()
-            _, link = await loop.create_datagram_endpoint(_Link, remote_addr=server)
-            self._links[server] = link
+            link = await self._link(server)
         return await link.ask(query)
+
+    async def _link(self, server: Server) -> _Link:
+        """One socket a server, also when many ask for the first one at once."""
+        async with self._linking:
+            link = self._links.get(server)
+            if link is None or link.transport.is_closing():
+                _, link = await asyncio.get_running_loop().create_datagram_endpoint(_Link, remote_addr=server)
+                self._links[server] = link
+            return link
 
     async def _ask_tcp(self, server: Server, query: bytes) -> bytes:
         reader, writer = await asyncio.open_connection(*server)
@@ -70,6 +78,7 @@ class _Link(asyncio.DatagramProtocol):
 
     def __init__(self) -> None:
         self._waiting: dict[bytes, tuple[bytes, asyncio.Future[bytes]]] = {}
+        """Question and answer by id."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.DatagramTransport, transport)
@@ -79,7 +88,7 @@ class _Link(asyncio.DatagramProtocol):
         while identifier in self._waiting:
             identifier = secrets.token_bytes(2)
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._waiting[identifier] = (query[12:], future)
+        self._waiting[identifier] = (_question_of(query), future)
         try:
             self.transport.sendto(identifier + query[2:])
             return query[:2] + (await future)[2:]
@@ -88,10 +97,19 @@ class _Link(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: object) -> None:
         waiting = self._waiting.get(data[:2])
-        if waiting and not waiting[1].done():
+        # Guessing sixteen bits is easy, the question in addition is not: an answer has to repeat it.
+        if waiting and not waiting[1].done() and data[12:].lower().startswith(waiting[0].lower()):
             waiting[1].set_result(data)
 
     def error_received(self, exc: Exception) -> None:
         for _, future in self._waiting.values():
             if not future.done():
                 future.set_exception(exc)
+
+
+def _question_of(query: bytes) -> bytes:
+    """The bytes of a query's one question, whose name is never compressed, as nothing comes before it."""
+    end = 12
+    while end < len(query) and query[end]:
+        end += query[end] + 1
+    return query[12 : end + 5]

@@ -22,6 +22,9 @@ from sampan.dns.zone import Zone
 from sampan.lib.log import get_logger
 
 CACHE_ENTRIES = 10_000
+CACHED_QUERY_BYTES = 512
+"""Longer queries are nobody's habit; as keys of the cache they would only fill memory."""
+MAX_CONNECTIONS = 1_000
 MAX_FORWARDS = 1_000
 """Queries that wait for upstream at one time; more are refused, so a dead upstream cannot pile them up."""
 TCP_IDLE_SECONDS = 10.0
@@ -51,6 +54,8 @@ class DNSServer:
         self._forwards: set[asyncio.Task[None]] = set()
         self._tasks: asyncio.TaskGroup | None = None
         self._synced = False
+        self.connections: set[asyncio.StreamWriter] = set()
+        """Clients over TCP."""
         self.ready = asyncio.Event()
         """Set once every address is bound and the zone is known."""
         self.addresses: list[Server] = []
@@ -59,6 +64,7 @@ class DNSServer:
     async def run(self) -> None:
         async with AsyncExitStack() as sockets, asyncio.TaskGroup() as self._tasks:
             sockets.callback(self._forwarder.close)
+            sockets.callback(self._hang_up)
             if self._own_informers:
                 self._tasks.create_task(self._informers.run(), name="dns-informers")
             await self._listen(sockets)
@@ -80,6 +86,10 @@ class DNSServer:
     def _forget(self) -> None:
         self._cache.clear()
 
+    def _hang_up(self) -> None:
+        for writer in self.connections:
+            writer.transport.abort()
+
     def respond(self, query: bytes, *, tcp: bool) -> bytes | wire.Question:
         """The answer's bytes, or the question where another server has to be asked."""
         key = query[2:] if not tcp else b"tcp" + query[2:]
@@ -99,7 +109,9 @@ class DNSServer:
         else:
             return question
         data = wire.reply(question, answer, self._zone, tcp=tcp)
-        if len(answer.records) < 2 and len(self._cache) < CACHE_ENTRIES:
+        if len(answer.records) < 2 and len(query) <= CACHED_QUERY_BYTES:
+            if len(self._cache) >= CACHE_ENTRIES:
+                self._cache.clear()
             self._cache[key] = data[2:]
         return data
 
@@ -124,6 +136,10 @@ class DNSServer:
         task.add_done_callback(self._forwards.discard)
 
     async def _serve_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self.connections) >= MAX_CONNECTIONS:
+            writer.transport.abort()
+            return
+        self.connections.add(writer)
         try:
             while True:
                 async with asyncio.timeout(TCP_IDLE_SECONDS):
@@ -132,11 +148,16 @@ class DNSServer:
                 answer = self.respond(query, tcp=True)
                 if not isinstance(answer, bytes):
                     answer = await self.ask_upstream(answer, query, tcp=True)
+                if not answer:
+                    return
                 writer.write(struct.pack("!H", len(answer)) + answer)
-                await writer.drain()
+                async with asyncio.timeout(TCP_IDLE_SECONDS):
+                    await writer.drain()
         except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
-            pass  # The client left or fell silent: nothing is owed to it.
+            # The client left, fell silent, or takes no answers: nothing is owed to it, nor kept for it.
+            writer.transport.abort()
         finally:
+            self.connections.discard(writer)
             writer.close()
 
 
