@@ -8,7 +8,7 @@ server answered, so that both sides test `error.reason == NOT_FOUND`.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,11 +44,39 @@ class FieldError:
         return f"{self.field}: {self.message}"
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+class GoText(str):
+    """A bad value in the form that Go prints it in, `%#v`."""
+
+    __slots__ = ()
+
+
+def go_map(value: Mapping[str, str] | None) -> GoText:
+    """A map[string]string, None being nil."""
     if value is None:
-        return "null"
+        return GoText("map[string]string(nil)")
+    return GoText("map[string]string{" + ", ".join(f"{_json(key)}:{_json(value[key])}" for key in sorted(value)) + "}")
+
+
+def go_strings(type_: str, values: Sequence[str]) -> GoText:
+    """A list of strings, or of a type that is one."""
+    return GoText(f"[]{type_}" + "{" + ", ".join(map(_json, values)) + "}")
+
+
+def go_struct(type_: str, fields: Mapping[str, str]) -> GoText:
+    """A struct of strings, such as rbac.RoleRef."""
+    return GoText(type_ + "{" + ", ".join(f"{name}:{_json(value)}" for name, value in fields.items()) + "}")
+
+
+def _shown(value: Any) -> str:
+    """Scalars and lists of strings as Go prints them; what would be a struct in Go, as JSON."""
+    if isinstance(value, GoText):
+        return value
+    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+        return go_strings("string", value)
+    return _json(value)
+
+
+def _json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 

@@ -67,7 +67,7 @@ def test_an_address_of_ones_own_choice_must_be_free(api: Api, address: str, why:
     async def scenario(server: Served) -> None:
         answer = await make(server, "a", clusterIP=address)
         assert answer.status == 422
-        assert answer.message == f'Service "a" is invalid: spec.clusterIPs: Invalid value: ["{address}"]: {why}'
+        assert answer.message == f'Service "a" is invalid: spec.clusterIPs: Invalid value: []string{{"{address}"}}: {why}'
 
     api(scenario)
 

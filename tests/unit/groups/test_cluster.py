@@ -84,7 +84,7 @@ TAINT = {"key": "a", "value": "b", "effect": "NoSchedule"}
         (
             {"podCIDRs": ["10.0.0.0/24", "10.0.1.0/24"]},
             [
-                'Invalid spec.podCIDRs: Invalid value: ["10.0.0.0/24","10.0.1.0/24"]: '
+                'Invalid spec.podCIDRs: Invalid value: []string{"10.0.0.0/24", "10.0.1.0/24"}: '
                 "may specify no more than one CIDR for each IP family"
             ],
         ),

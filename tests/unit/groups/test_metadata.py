@@ -46,7 +46,7 @@ QUALIFIED = (
         (
             {"finalizers": ["orphan", "foregroundDeletion"]},
             [
-                'Invalid metadata.finalizers: Invalid value: ["orphan","foregroundDeletion"]: '
+                'Invalid metadata.finalizers: Invalid value: []string{"orphan", "foregroundDeletion"}: '
                 "finalizer orphan and foregroundDeletion cannot be both set"
             ],
         ),

@@ -199,7 +199,7 @@ INIT = {"name": "init", "image": "x"}
         (
             {"dnsConfig": {"nameservers": ["1.1.1.1", "x", "1.1.1.2", "1.1.1.3"]}},
             [
-                'Invalid spec.dnsConfig.nameservers: Invalid value: ["1.1.1.1","x","1.1.1.2","1.1.1.3"]: '
+                'Invalid spec.dnsConfig.nameservers: Invalid value: []string{"1.1.1.1", "x", "1.1.1.2", "1.1.1.3"}: '
                 "must not have more than 3 nameservers",
                 'Invalid spec.dnsConfig.nameservers[1]: Invalid value: "x": '
                 "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",

@@ -35,7 +35,10 @@ RULE = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}
         ),
         (
             {"verbs": ["get"], "nonResourceURLs": ["/x"]},
-            ['Invalid rules[0].nonResourceURLs: Invalid value: ["/x"]: namespaced rules cannot apply to non-resource URLs'],
+            [
+                'Invalid rules[0].nonResourceURLs: Invalid value: []string{"/x"}: '
+                "namespaced rules cannot apply to non-resource URLs"
+            ],
         ),
     ],
 )
@@ -47,7 +50,7 @@ def test_cluster_roles_may_name_urls_but_not_beside_resources() -> None:
     meta = {"metadata": {"name": "a"}}
     assert create_errors(CLUSTER_ROLE, meta | {"rules": [{"verbs": ["get"], "nonResourceURLs": ["/x"]}]}) == []
     assert create_errors(CLUSTER_ROLE, meta | {"rules": [RULE | {"nonResourceURLs": ["/x"]}]}) == [
-        'Invalid rules[0].nonResourceURLs: Invalid value: ["/x"]: '
+        'Invalid rules[0].nonResourceURLs: Invalid value: []string{"/x"}: '
         "rules cannot apply to both regular resources and non-resource URLs"
     ]
     assert create_errors(CLUSTER_ROLE, meta | {"aggregationRule": {}}) == [
@@ -99,7 +102,7 @@ def test_a_cluster_role_binding_needs_the_namespace_of_a_service_account() -> No
 
 def test_a_binding_never_changes_its_role() -> None:
     assert update_errors(ROLE_BINDING, binding(), {"roleRef": {"name": "other"}}) == [
-        f'Invalid roleRef: Invalid value: {{"APIGroup":"{GROUP}","Kind":"Role","Name":"other"}}: cannot change roleRef'
+        f'Invalid roleRef: Invalid value: rbac.RoleRef{{APIGroup:"{GROUP}", Kind:"Role", Name:"other"}}: cannot change roleRef'
     ]
 
 

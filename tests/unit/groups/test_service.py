@@ -95,7 +95,7 @@ def test_a_service_is_filled_in(spec: dict[str, Any], expected: dict[str, Any]) 
             'Invalid spec.clusterIPs[0]: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'
         ]),
         ({"clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.2"]}, [
-            'Invalid spec.clusterIPs: Invalid value: ["10.0.0.2"]: first value must match `clusterIP`'
+            'Invalid spec.clusterIPs: Invalid value: []string{"10.0.0.2"}: first value must match `clusterIP`'
         ]),
         ({"ipFamilies": ["IPv5"]}, [
             'NotSupported spec.ipFamilies[0]: Unsupported value: "IPv5": supported values: "IPv4", "IPv6"'
@@ -142,13 +142,13 @@ def test_a_service_is_named_by_a_dns_1035_label() -> None:
         ({}, []),
         ({"selector": {"app": "other"}}, []),
         ({"clusterIP": "10.96.0.10"}, [
-            'Invalid spec.clusterIPs[0]: Invalid value: ["10.96.0.10"]: may not change once set'
+            'Invalid spec.clusterIPs[0]: Invalid value: []string{"10.96.0.10"}: may not change once set'
         ]),
-        ({"clusterIP": "None"}, ['Invalid spec.clusterIPs[0]: Invalid value: ["None"]: may not change once set']),
+        ({"clusterIP": "None"}, ['Invalid spec.clusterIPs[0]: Invalid value: []string{"None"}: may not change once set']),
         ({"clusterIP": None, "clusterIPs": None, "ipFamilies": None}, []),
         ({"ipFamilies": ["IPv6"]}, [
             'Invalid spec.clusterIPs[0]: Invalid value: "10.96.0.9": expected an IPv6 value as indicated by `ipFamilies[0]`',
-            'Invalid spec.ipFamilies[0]: Invalid value: ["IPv6"]: may not change once set',
+            'Invalid spec.ipFamilies[0]: Invalid value: []core.IPFamily{"IPv6"}: may not change once set',
         ]),
         ({"type": "ExternalName", "externalName": "example.com"}, []),
     ],

@@ -50,7 +50,10 @@ def test_a_minimal_replica_set_is_filled_in() -> None:
     assert defaulted(REPLICA_SET, merged(MINIMAL, {"spec": {"replicas": 0}}))["spec"]["replicas"] == 0
 
 
-LABELS = "`selector` does not match template `labels`"
+MISMATCH = (
+    'Invalid spec.template.metadata.labels: Invalid value: map[string]string{"app":"web"}: '
+    "`selector` does not match template `labels`"
+)
 ROLLING = "spec.strategy.rollingUpdate"
 
 
@@ -59,14 +62,14 @@ ROLLING = "spec.strategy.rollingUpdate"
     [
         ({}, []),
         ({"replicas": -1}, ["Invalid spec.replicas: Invalid value: -1: must be greater than or equal to 0"]),
-        ({"selector": None}, ["Required spec.selector: Required value"]),
+        ({"selector": None}, ["Required spec.selector: Required value", MISMATCH]),
         (
             {"selector": {"matchLabels": None}},
             ["Invalid spec.selector: Invalid value: {}: empty selector is invalid for deployment"],
         ),
         (
             {"selector": {"matchLabels": {"app": "other"}}},
-            [f'Invalid spec.template.metadata.labels: Invalid value: {{"app":"web"}}: {LABELS}'],
+            [MISMATCH],
         ),
         ({"selector": {"matchExpressions": [{"key": "app", "operator": "In", "values": ["web"]}]}}, []),
         (
@@ -74,10 +77,16 @@ ROLLING = "spec.strategy.rollingUpdate"
             [
                 "Required spec.selector.matchExpressions[0].values: Required value: "
                 "must be specified when `operator` is 'In' or 'NotIn'",
-                f'Invalid spec.template.metadata.labels: Invalid value: {{"app":"web"}}: {LABELS}',
+                MISMATCH,
             ],
         ),
-        ({"template": None}, ["Required spec.template: Required value"]),
+        (
+            {"template": None},
+            [
+                MISMATCH.replace('{"app":"web"}', "(nil)"),
+                "Required spec.template.spec.containers: Required value",
+            ],
+        ),
         (
             {"template": {"spec": {"restartPolicy": "Never"}}},
             ['NotSupported spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"'],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sampan.api import names
-from sampan.api.errors import FieldError, forbidden_field, invalid, not_supported, required
+from sampan.api.errors import FieldError, forbidden_field, go_map, invalid, not_supported, required
 from sampan.api.groups.validation.podspec import validate_template
 from sampan.api.groups.validation.selectors import matches, validate_label_selector
 from sampan.api.resource import Tree
@@ -33,15 +33,14 @@ def validate_selector(spec: Tree) -> list[FieldError]:
 
 def validate_replica_template(spec: Tree) -> list[FieldError]:
     """The template of pods that are replaced for ever: it fits the selector and always restarts."""
-    template, selector = spec.get("template"), spec.get("selector") or {}
+    template, selector = spec["template"], spec.get("selector")
     path = "spec.template"
-    if template is None:
-        return [required(path)]
     errors: list[FieldError] = []
-    labels = template.get("metadata", {}).get("labels", {})
-    if (selector.get("matchLabels") or selector.get("matchExpressions")) and not matches(selector, labels):
+    labels = template.get("metadata", {}).get("labels")
+    # No selector selects nothing, an empty one everything.
+    if selector is None or not matches(selector, labels or {}):
         why = "`selector` does not match template `labels`"
-        errors.append(invalid(f"{path}.metadata.labels", labels, why))
+        errors.append(invalid(f"{path}.metadata.labels", go_map(labels), why))
     errors += validate_template(template, path)
     pod = template.get("spec", {})
     if pod["restartPolicy"] != "Always":

@@ -60,8 +60,7 @@ def default_pod(tree: Tree) -> None:
 
 def default_template(spec: Tree) -> None:
     """The pod template of a workload's spec."""
-    if "template" in spec:
-        default_pod_spec(spec["template"].setdefault("spec", {}))
+    default_pod_spec(spec.setdefault("template", {}).setdefault("spec", {}))
 
 
 def default_pod_spec(spec: Tree) -> None:

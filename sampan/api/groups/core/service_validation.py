@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sampan.api import names
-from sampan.api.errors import FieldError, duplicate, forbidden_field, invalid, not_supported, required
+from sampan.api.errors import FieldError, duplicate, forbidden_field, go_strings, invalid, not_supported, required
 from sampan.api.groups.validation.addresses import validate_ip, validate_ordinary_ip
 from sampan.api.groups.validation.metadata import validate_labels
 from sampan.api.resource import Tree
@@ -270,9 +270,9 @@ def _validate_family_change(spec: Tree, before: Tree) -> list[FieldError]:
         return []
     now, old = spec.get("ipFamilies", []), before.get("ipFamilies", [])
     if old and now and now[0] != old[0]:
-        return [invalid("spec.ipFamilies[0]", now, "may not change once set")]
+        return [invalid("spec.ipFamilies[0]", go_strings("core.IPFamily", now), "may not change once set")]
     if len(now) == len(old) and now != old:
-        return [invalid("spec.ipFamilies[0]", now, "may not change once set")]
+        return [invalid("spec.ipFamilies[0]", go_strings("core.IPFamily", now), "may not change once set")]
     return []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sampan.api import names
-from sampan.api.errors import FieldError, invalid, not_supported, required
+from sampan.api.errors import FieldError, go_struct, invalid, not_supported, required
 from sampan.api.groups.columns import AGE, NAME
 from sampan.api.groups.rbac.rules import GROUP
 from sampan.api.resource import Column, Tree
@@ -60,9 +60,8 @@ def validate_binding_update(new: Tree, old: Tree) -> list[FieldError]:
     if new["roleRef"] == old.get("roleRef"):
         return []
     role = new["roleRef"]
-    # Upstream shows its internal type, whose fields are capitalized.
     shown = {"APIGroup": role.get("apiGroup", ""), "Kind": role.get("kind", ""), "Name": role.get("name", "")}
-    return [invalid("roleRef", shown, "cannot change roleRef")]
+    return [invalid("roleRef", go_struct("rbac.RoleRef", shown), "cannot change roleRef")]
 
 
 def _role(tree: Tree, now: float) -> str:
