@@ -134,7 +134,9 @@ class Rollout:
     async def _set_revision(self, rs: ReplicaSet) -> None:
         revision = rs.metadata.annotations.get(history.REVISION, "")
         if self.d.metadata.annotations.get(history.REVISION) != revision:
-            self.d = await self.ctx.patch(self.d, {"metadata": {"annotations": {history.REVISION: revision}}})
+            # By way of the status: an annotation written any other way is a new generation of the deployment.
+            patch = {"metadata": {"annotations": {history.REVISION: revision}}}
+            self.d = await self.ctx.patch(self.d, patch, subresource="status")
 
     async def _note_progress(self, status: str, reason: str, message: str) -> None:
         fresh = progress.make_condition(progress.PROGRESSING, status, reason, message, self.ctx.clock.now())
