@@ -185,9 +185,13 @@ class Session:
         number, self._next_number = self._next_number, self._next_number + 2
         stream = self._streams[number] = Stream(self, number, headers, self._initial_bytes)
         self.duplex.write(self._encoder.syn_stream(number, headers))
-        async with asyncio.timeout(deadline_seconds):
-            # Before its reply the runtimes throw away what comes on a stream.
-            await stream._replied.wait()
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                # Before its reply the runtimes throw away what comes on a stream.
+                await stream._replied.wait()
+        except (TimeoutError, asyncio.CancelledError):
+            stream.reset()  # nobody would ever read it, and what nobody reads holds up the others
+            raise
         if not stream._accepted:
             raise StreamReset("the stream was refused")
         return stream
@@ -255,7 +259,8 @@ class Session:
             self.duplex.write(frames.rst_stream(frame.stream, frames.PROTOCOL_ERROR))
             return
         self._last_received = frame.stream
-        if len(self._streams) >= MAX_STREAMS:
+        # Streams that were reset at once are still handed to whoever accepts them: they count, too.
+        if max(len(self._streams), len(self._incoming)) >= MAX_STREAMS:
             self.duplex.write(frames.rst_stream(frame.stream, frames.REFUSED_STREAM))
             return
         stream = self._streams[frame.stream] = Stream(self, frame.stream, frame.headers or {}, self._initial_bytes)
@@ -320,7 +325,8 @@ class Session:
 
     def _forget(self, stream: Stream) -> None:
         """A stream that was reset. What came before stays readable, but no longer counts against the connection."""
-        if self._streams.pop(stream.number, None) is not None:
+        self._streams.pop(stream.number, None)
+        if stream.is_counted:
             self._unread_bytes -= stream._unread_bytes
             stream.is_counted = False
             self._room.set()

@@ -10,7 +10,7 @@ import pytest
 import uvloop
 
 from sampan.lib import spdyframes as frames
-from sampan.lib.spdy import MAX_UNREAD_BYTES, Session, Stream, StreamReset
+from sampan.lib.spdy import MAX_STREAMS, MAX_UNREAD_BYTES, Session, Stream, StreamReset
 from sampan.lib.tasks import Tasks
 
 
@@ -311,5 +311,53 @@ def test_a_session_reads_no_further_while_too_much_is_unread() -> None:
             while data := await stream.read():
                 total += len(data)
             assert total == 10_000_000
+
+    run(work())
+
+
+def test_a_stream_that_is_reset_after_its_end_holds_up_nothing() -> None:
+    async def work(client: Session, server: Session) -> None:
+        for _ in range(3):
+            ours, theirs = await accepting(server, client)
+            ours.write(b"x" * (MAX_UNREAD_BYTES // 2))
+            ours.close()
+            theirs.close()
+            assert await theirs.read()
+            while not theirs._read_done:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            theirs.reset()
+        ours, theirs = await accepting(server, client)
+        ours.write(b"still heard")
+        assert await theirs.read() == b"still heard"
+
+    joined(work)
+
+
+def test_an_opener_that_gives_up_takes_its_stream_back() -> None:
+    async def work(client: Session, server: Session) -> None:
+        with pytest.raises(TimeoutError):
+            await client.open({}, deadline_seconds=0.01)
+        forgotten = await server.accept()
+        assert forgotten is not None
+        assert await forgotten.read() == b""
+        assert forgotten.was_reset
+
+    joined(work)
+
+
+def test_a_peer_that_opens_and_resets_cannot_fill_the_line_of_those_to_be_accepted() -> None:
+    async def work() -> None:
+        near, far = pipe()
+        server, encoder = Session(far, server=True), frames.Encoder()
+        async with Tasks() as tasks:
+            running = tasks.start(server.run(), "server")
+            for number in range(1, 4 * MAX_STREAMS, 2):
+                near.write(encoder.syn_stream(number, {}) + frames.rst_stream(number, frames.CANCEL))
+            near.close()
+            await running
+            accepted = 0
+            while await server.accept() is not None:
+                accepted += 1
+        assert accepted == MAX_STREAMS
 
     run(work())
