@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sampan.api.errors import StatusError
 from sampan.client.config import ClientConfig
 from sampan.client.kubeconfig import dump
 from sampan.client.rest import Client
@@ -107,7 +108,7 @@ class Target:
             try:
                 self.call(lambda client: client.request("GET", "/readyz"))
                 return
-            except Exception:
+            except (StatusError, OSError, TimeoutError):
                 time.sleep(0.1)
         raise RuntimeError("the API server did not become ready:\n" + (self.path / "apiserver.log").read_text()[-4000:])
 
