@@ -312,7 +312,9 @@ class PodWorker:
                 await starter.start(container)
             except StartError as error:
                 self._reasons[container.name] = error.why
-                self._again_in(self._node.images.retry_after(self.pod, container) or RETRY_SECONDS[1])
+                wait = self._node.images.retry_after(self.pod, container) or RETRY_SECONDS[1]
+                # The next look tells that the pull is backed off, which people look for; the pull itself waits its time.
+                self._again_in(min(wait, RETRY_SECONDS[0]) if error.why.reason == "ErrImagePull" else wait)
             else:
                 self._reasons.pop(container.name, None)
                 started.append(container.name)
