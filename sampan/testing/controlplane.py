@@ -24,7 +24,7 @@ from sampan.testing.pace import CountedTransport, Traffic
 
 HOST = "127.0.0.1"
 STOP_SECONDS = 1.0
-NODE_CONNECTIONS = 4
+NODE_CONNECTIONS = 2
 """Of a node's agent: fifty nodes' worth of sockets must fit into one process, and each handshake costs both sides' time."""
 CAPACITY = {"cpu": "8", "memory": "32Gi"}
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from sampan.testing.apply import LAST_APPLIED
+
 Tree = dict[str, Any]
 Condition = str | Callable[[Tree], object]
 
@@ -61,12 +63,20 @@ def complaint(
     if not seen:
         lines.append("it does not exist")
     else:
-        metadata = {k: v for k, v in seen["metadata"].items() if k != "managedFields"}
-        lines.append(yaml.safe_dump({**seen, "metadata": metadata}, sort_keys=False).rstrip())
+        lines.append(yaml.safe_dump(_readable(seen), sort_keys=False).rstrip())
     if events:
         lines.append("events:")
         lines += [f"  {event.get('type', '')} {event.get('reason', '')}: {event.get('message', '')}" for event in events]
     return "\n".join(lines)
+
+
+def _readable(tree: Tree) -> Tree:
+    """In the order of every manifest, without what only machines read."""
+    ordered = {name: tree[name] for name in ("apiVersion", "kind") if name in tree} | tree
+    metadata = {name: value for name, value in tree["metadata"].items() if name != "managedFields"}
+    if annotations := metadata.get("annotations"):
+        metadata["annotations"] = {name: value for name, value in annotations.items() if name != LAST_APPLIED}
+    return {**ordered, "metadata": metadata}
 
 
 def _named(condition: Condition) -> str:
