@@ -7,6 +7,7 @@ writes that wait for it. Then one call into the event loop settles them all.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -105,9 +106,9 @@ class Writer:
             self._connection.execute("COMMIT")
             self._revision += len(rows)
         except Exception as error:  # the boundary of the thread's loop: whatever went wrong, nothing was committed
-            log.error("cannot write", error=str(error), writes=len(writes))
-            self._roll_back()
             committed = Committed((), (), [(write.future, StoreUnavailable(str(error))) for write in writes])
+            self._roll_back()
+            note("cannot write", error=str(error), writes=len(writes))
         self._loop.call_soon_threadsafe(self._committed, committed)
 
     def _do(self, job: Job) -> None:
@@ -115,14 +116,23 @@ class Writer:
         try:
             job.work(self._connection)
         except Exception as error:
-            log.error("cannot compact", error=str(error))
-            self._roll_back()
             failure = StoreUnavailable(str(error))
+            self._roll_back()
+            note("cannot compact", error=str(error))
         self._loop.call_soon_threadsafe(settle, job.future, failure)
 
     def _roll_back(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error as error:  # then the next BEGIN fails, and says so to whoever writes
+            note("cannot roll back", error=str(error))
+
+
+def note(message: str, **values: object) -> None:
+    """To the log, if it can be written: it may well be on the disk that is full, and writers wait for this thread."""
+    with contextlib.suppress(OSError, ValueError):
+        log.error(message, **values)
 
 
 def plan(writes: Sequence[Write], newest: dict[str, Newest], revision: int) -> tuple[list[Row], Committed]:

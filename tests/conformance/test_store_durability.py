@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import stat
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 import uvloop
 
 from sampan.lib.clock import ManualClock
+from sampan.store import sqlwriter
 from sampan.store.base import Compacted, Entry, StoreUnavailable
 from sampan.store.factory import make_store
 from sampan.store.sqlite import SQLiteStore
@@ -146,6 +148,26 @@ def test_a_full_disk_refuses_writes_while_reads_go_on(tmp_path: Path) -> None:
         assert await roomier.create("/a/more", b"." * 5000) == max(written.values()) + 1
         await roomier.close()
         watch.close()
+
+    uvloop.run(scenario())
+
+
+def test_a_full_disk_is_told_to_writers_even_if_the_log_is_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class FullLog:
+        def error(self, message: str, **values: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sqlwriter, "log", FullLog())
+
+    async def scenario() -> None:
+        store = SQLiteStore(tmp_path / "state.db", max_bytes=1 << 20)
+        await store.open()
+        async with asyncio.timeout(10):
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable, match="full"):
+                    await store.create("/a/big", b"." * (2 << 20))
+            await store.create("/a/small", b".")
+        await store.close()
 
     uvloop.run(scenario())
 
