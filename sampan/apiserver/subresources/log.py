@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from sampan.api.errors import FieldError, StatusError, bad_request, internal_error, invalid, invalid_object
+from sampan.api.integers import parse_int64
 from sampan.apiserver.kubelet import unreachable
 from sampan.apiserver.requestinfo import RequestInfo, is_true
 from sampan.apiserver.subresources.target import Nodes
@@ -106,9 +107,9 @@ def _add_stream(parameters: dict[str, str], options: dict[str, Any], errors: lis
 
 def _number(text: str) -> int:
     try:
-        return int(text)
-    except ValueError:
-        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+        return parse_int64(text)
+    except ValueError as error:
+        raise bad_request(str(error)) from None
 
 
 def _time(text: str) -> str:

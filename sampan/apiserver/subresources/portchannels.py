@@ -21,7 +21,7 @@ def parse_ports(values: Sequence[str]) -> list[int]:
     """Raises StatusError 400."""
     ports = []
     for text in ",".join(values).split(","):
-        if not text.isdigit() or not 0 < int(text) < 65536:
+        if not (text.isascii() and text.isdigit() and len(text) < 6 and 0 < int(text) < 65536):
             raise bad_request(f'invalid value for query parameter ports: "{text}"')
         ports.append(int(text))
     return ports

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sampan.api.integers import parse_int64
 from sampan.api.types.core_v1 import NodeSelectorRequirement, NodeSelectorTerm
 from sampan.scheduler.cache import Mask, NodeTable, Scores
 from sampan.scheduler.framework import normalized
@@ -102,6 +103,6 @@ def _name_mask(table: NodeTable, requirement: NodeSelectorRequirement) -> Mask:
 
 def _integer(text: str) -> int | None:
     try:
-        return int(text)
+        return parse_int64(text)
     except ValueError:
         return None
