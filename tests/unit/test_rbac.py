@@ -186,6 +186,15 @@ def test_decisions_follow_the_policy() -> None:
     assert not cluster.allows(BOB, asked)
 
 
+def test_bindings_that_are_gone_leave_nothing_behind() -> None:
+    cluster = Cluster()
+    for number in range(3):
+        for deleted in (False, False, True):
+            cluster.bind(user(f"u{number}"), user("bob"), namespace=f"ns{number}", deleted=deleted)
+    policy = cluster.rbac.policy
+    assert (policy._bound, policy._bindings) == ({}, {})  # what grows without end cannot be seen from outside
+
+
 def test_a_cache_that_is_filled_anew_replaces_the_policy() -> None:
     cluster = Cluster()
     cluster.role(rule("get", "core", "pods"))

@@ -132,8 +132,15 @@ class Policy:
             self._roles.pop((obj.namespace, obj.name), None)
             return
         binding = self._bindings.pop((obj.namespace, obj.name), None)
-        for subject in binding.subjects if binding else ():
-            self._bound[obj.namespace][subject].pop(obj.name, None)
+        if binding is None:
+            return
+        bound = self._bound[obj.namespace]
+        for subject in binding.subjects:
+            bound[subject].pop(obj.name, None)
+            if not bound[subject]:
+                del bound[subject]  # namespaces and users come and go: what is empty would be kept for ever
+        if not bound:
+            del self._bound[obj.namespace]
 
 
 def _binding(tree: Mapping[str, Any], namespace: str, name: str) -> Binding:
