@@ -16,7 +16,7 @@ from sampan.api import jsonsyntax, yamltree
 from sampan.api.errors import StatusError, bad_request
 from sampan.api.fasttypes import convert_checked, type_for
 from sampan.api.schema import Schema
-from sampan.api.slowcheck import Walk, kind_of, unrepeated
+from sampan.api.slowcheck import Repeating, Walk, kind_of, unrepeated
 
 Tree = dict[str, Any]
 _SUMMARY_LENGTH: Final = 30
@@ -77,6 +77,26 @@ def repeats_keys(body: bytes) -> bool:
 
     json.loads(body, object_pairs_hook=look)
     return bool(found)
+
+
+def repeated_fields(body: bytes) -> list[str]:
+    """'duplicate field "a.b"' for each key that is there twice, of a body that is good JSON."""
+    found: list[str] = []
+
+    def walk(value: Any, path: str) -> None:
+        if isinstance(value, list):
+            for index, item in enumerate(value):
+                walk(item, f"{path}[{index}]")
+        elif isinstance(value, dict):
+            repeated = value.repeated if isinstance(value, Repeating) else ()
+            for key, inner in value.items():
+                place = f"{path}.{key}" if path else key
+                if key in repeated:
+                    found.append(f'duplicate field "{place}"')
+                walk(inner, place)
+
+    walk(decode_remembering_repeats(body), "")
+    return found[:_STRICT_LIMIT]
 
 
 def _without_lone_surrogates(value: Any) -> Any:
@@ -151,6 +171,8 @@ class Decoder:
         return Admitted(admitted.tree, repeated + admitted.strict)
 
     def _judged(self, tree: Any, body: bytes, kind: str, version: str) -> Admitted:
+        if tree is None:
+            return Admitted({}, [])  # as Go decodes null into a struct: nothing is set
         if not isinstance(tree, dict):
             found = f"json: cannot unmarshal {kind_of(tree)} into Go value of type {_KIND_STRUCT}"
             raise unrecognized(body, kind, _NO_KIND + found)

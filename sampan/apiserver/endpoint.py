@@ -6,14 +6,14 @@ Reads answer at once, without a task, whenever the caches already stand where co
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 
 from sampan.api.errors import StatusError, method_not_supported
 from sampan.api.resource import Resource, Tree
 from sampan.apiserver.answers import dress, is_pretty, json_answer
 from sampan.apiserver.config import APIServerConfig
 from sampan.apiserver.negotiation import JSON, Form, negotiate
-from sampan.apiserver.registry.bodies import decode_any, decode_object
+from sampan.apiserver.registry.bodies import decode_as, decode_object
 from sampan.apiserver.registry.deletion import delete, delete_collection
 from sampan.apiserver.registry.generic import Caller, Change, Part, Registry
 from sampan.apiserver.registry.listing import Listed
@@ -21,6 +21,7 @@ from sampan.apiserver.registry.longlists import STREAMED_OBJECTS, stream_list
 from sampan.apiserver.registry.metadata import check_names
 from sampan.apiserver.registry.objects import CachedObject
 from sampan.apiserver.registry.options import (
+    DeleteOptions,
     ListOptions,
     WriteOptions,
     delete_options,
@@ -39,6 +40,7 @@ from sampan.lib.http import Answer, Request, Response, Sink, Stream
 Reply = Answer | Awaitable[Answer]
 
 # Kinds whose DELETE answers with the object rather than a Status, as upstream's ReturnDeletedObject says.
+_DELETE_OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
 _RETURNS_DELETED = frozenset(
     ("pods", "services", "serviceaccounts", "persistentvolumes", "persistentvolumeclaims", "resourcequotas", "podtemplates")
 )
@@ -204,16 +206,19 @@ class Endpoint:
         return self._show(request, obj, 200, by.warnings)
 
     async def delete(self, request: Request, info: RequestInfo) -> Answer:
-        options = delete_options(decode_any(request.body, request.headers.get("content-type", "")), request.parameters())
+        options = self._delete_options(request, request.parameters())
         by = Caller(request.user, options.dry_run)
         found = await delete(self.registry, info.namespace, info.name, options, by)
         if found.gone and self.resource.plural not in _RETURNS_DELETED:
             return json_answer(_success(self.resource, found.object))
         return self._show(request, found.object, 200, by.warnings)
 
+    def _delete_options(self, request: Request, query: Mapping[str, str]) -> DeleteOptions:
+        return delete_options(decode_as(request.body, request.headers.get("content-type", ""), _DELETE_OPTIONS), query)
+
     async def deletecollection(self, request: Request, info: RequestInfo) -> Answer:
         query = request.parameters()
-        options = delete_options(decode_any(request.body, request.headers.get("content-type", "")), query)
+        options = self._delete_options(request, query)
         by = Caller(request.user, options.dry_run)
         selection = self.select(info, list_options(query))
         deleted = await delete_collection(self.registry, selection, options, by)

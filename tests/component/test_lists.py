@@ -59,7 +59,7 @@ def test_selectors_choose(api: Api, query: dict[str, str], found: list[str]) -> 
     ("query", "message"),
     [
         ({"labelSelector": "a=b=c"}, "found '=', expected: ',' or 'end of string'"),
-        ({"fieldSelector": "spec.x=1"}, "field label not supported: spec.x"),
+        ({"fieldSelector": "spec.x=1"}, '"spec.x" is not a known field selector: only "metadata.name", "metadata.namespace"'),
         ({"continue": "nonsense"}, "continue key is not valid"),
         ({"resourceVersion": "abc"}, "Invalid value"),
         ({"resourceVersionMatch": "Exact"}, "resourceVersionMatch is forbidden unless resourceVersion is provided"),

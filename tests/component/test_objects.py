@@ -67,7 +67,7 @@ def test_a_name_is_generated_from_its_prefix(api: Api) -> None:
             {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "a"}},
             400,
             'Secret in version "v1" cannot be handled as a ConfigMap: '
-            "converting (v1.Secret) to (v1.ConfigMap): unknown conversion",
+            "converting (v1.Secret) to (core.ConfigMap): unknown conversion",
         ),
         (
             {"apiVersion": "v2", "kind": "ConfigMap", "metadata": {"name": "a"}},

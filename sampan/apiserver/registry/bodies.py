@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
-import yaml
 
 from sampan.api import protobuf
 from sampan.api.decoding import cannot_be_handled, strict_message
@@ -54,6 +51,7 @@ def decode_object(body: bytes, content_type: str, resource: Resource, validation
     as_yaml = is_yaml(content_type)
     tree, strict = schema.admit(body, yaml=as_yaml, kind=resource.kind, version=resource.group_version)
     check_kind(tree, resource)
+    tree["kind"], tree["apiVersion"] = resource.kind, resource.group_version
     if strict and validation == "Strict":
         raise cannot_be_handled(tree, resource.kind, resource.group_version, strict_message(strict))
     if strict and validation == "Warn":
@@ -64,27 +62,27 @@ def decode_object(body: bytes, content_type: str, resource: Resource, validation
 
 
 def check_kind(tree: Tree, resource: Resource) -> None:
+    """Raises StatusError 400 for an object that says it is something else."""
     version, kind = tree.get("apiVersion") or resource.group_version, tree.get("kind") or resource.kind
     if kind != resource.kind:
-        raise bad_request(
-            f'{kind} in version "{version.rpartition("/")[2]}" cannot be handled as a {resource.kind}: '
-            f"converting ({version}.{kind}) to ({resource.group_version}.{resource.kind}): unknown conversion"
-        )
+        package = resource.group.partition(".")[0] or "core"
+        why = f"converting ({version.rpartition('/')[2]}.{kind}) to ({package}.{resource.kind}): unknown conversion"
+        raise cannot_be_handled(tree, resource.kind, resource.group_version, why)
     if version != resource.group_version:
         raise bad_request(
             f"the API version in the data ({version}) does not match the expected API version ({resource.group_version})"
         )
 
 
-def decode_any(body: bytes, content_type: str) -> Any:
-    """A small body of another kind than the resource's (DeleteOptions, Scale, Binding): JSON or YAML, None if empty."""
+def decode_as(body: bytes, content_type: str, definition: str) -> Tree | None:
+    """A body of a kind that is not stored (DeleteOptions, Scale, Binding, Eviction), of whatever version it says; None if it is
+    empty. Raises StatusError 400, 415."""
     if not body:
         return None
-    try:
-        if is_protobuf(content_type):
-            return decode_protobuf(body)
-        if is_yaml(content_type):
-            return yaml.safe_load(body)
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, yaml.YAMLError) as error:
-        raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None
+    *_, version, kind = definition.split(".")
+    if is_protobuf(content_type):
+        body, content_type = msgspec.json.encode(decode_protobuf(body)), "application/json"
+    tree = schema_of(definition).admit(body, yaml=is_yaml(content_type), kind=kind, version=version).tree
+    if tree.get("kind", kind) != kind:
+        raise cannot_be_handled(tree, kind, version, f"decoded object cannot be converted to {kind}")
+    return tree

@@ -45,13 +45,21 @@ def _decode_token(token: str) -> _Continue:
     try:
         fields = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         revision, start = fields["rv"], fields["start"]
-    except (ValueError, KeyError, TypeError):
-        raise bad_request("continue key is not valid: illegal base64 data or malformed token") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise _bad_token(": illegal base64 data or malformed token") from None
     if fields.get("v") != "meta.k8s.io/v1":
-        raise bad_request("continue key is not valid: server does not recognize this encoded version")
-    if not isinstance(revision, int) or revision == 0 or not isinstance(start, str) or ".." in start:
-        raise bad_request("continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
+        raise _bad_token(": server does not recognize this encoded version")
+    if not isinstance(revision, int) or revision == 0 or revision >= 2**63:
+        raise _bad_token(": incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
+    if not isinstance(start, str) or not start:
+        raise _bad_token(": encoded start key empty (version meta.k8s.io/v1)")
+    if ".." in start.split("/"):
+        raise _bad_token(f": {start}")
     return _Continue(revision, start)
+
+
+def _bad_token(why: str) -> StatusError:
+    return bad_request(f"invalid continue token: continue key is not valid{why}")
 
 
 class _Inconsistent(StatusError):

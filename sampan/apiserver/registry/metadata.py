@@ -18,6 +18,8 @@ _SERVERS_OWN = (
     "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields", "generation",
 )  # fmt: skip
 
+_OTHER_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
+
 _stamp = (0, "")
 
 
@@ -64,20 +66,21 @@ def place_in_namespace(meta: Tree, resource: Resource, namespace: str) -> None:
         meta.pop("namespace", None)
         return
     if meta.get("namespace", "") not in ("", namespace):
-        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+        raise bad_request(_OTHER_NAMESPACE)
     meta["namespace"] = namespace
 
 
 def check_names(meta: Tree, namespace: str, name: str) -> None:
     """An object that is PUT must be the one the URL names. Raises StatusError 400."""
+    if not namespace:
+        meta.pop("namespace", None)
+    elif meta.get("namespace", "") not in ("", namespace):
+        raise bad_request(_OTHER_NAMESPACE)
     own = meta.get("name")
     if not own:
         raise bad_request(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
     if own != name:
         raise bad_request(f"the name of the object ({own}) does not match the name on the URL ({name})")
-    space = meta.get("namespace", "")
-    if space and space != namespace:
-        raise bad_request(f"the namespace of the object ({space}) does not match the namespace on the request ({namespace})")
     if namespace:
         meta["namespace"] = namespace
 

@@ -9,10 +9,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sampan.api.errors import FieldError, StatusError, bad_request, invalid, invalid_object, not_supported
+from sampan.api.errors import (
+    FieldError,
+    StatusError,
+    bad_request,
+    forbidden_field,
+    invalid,
+    invalid_object,
+    not_supported,
+    too_long,
+)
+from sampan.api.integers import parse_int64, parse_uint64
 from sampan.apiserver.requestinfo import is_true
 
 Parameters = Mapping[str, str]
+
+_MANAGER_BYTES = 128
 
 EXACT = "Exact"
 NOT_OLDER_THAN = "NotOlderThan"
@@ -54,19 +66,19 @@ class DeleteOptions:
 
 def _integer(text: str, name: str) -> int:
     try:
-        return int(text)
-    except ValueError:
-        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+        return parse_int64(text)
+    except ValueError as error:
+        raise bad_request(str(error)) from None
 
 
 def revision_of(text: str) -> int:
     """A resourceVersion that a client sent, "" being 0. Raises StatusError 400."""
     if not text:
         return 0
-    if not text.isascii() or not text.isdigit():
-        error = invalid("resourceVersion", text, f'strconv.ParseUint: parsing "{text}": invalid syntax')
-        raise StatusError(400, "BadRequest", str(error))
-    return int(text)
+    try:
+        return parse_uint64(text)
+    except ValueError as error:
+        raise StatusError(400, "BadRequest", str(invalid("resourceVersion", text, str(error)))) from None
 
 
 def list_options(query: Parameters, *, watching: bool = False) -> ListOptions:
@@ -86,10 +98,6 @@ def list_options(query: Parameters, *, watching: bool = False) -> ListOptions:
     return options
 
 
-def _forbidden(path: str, why: str) -> FieldError:
-    return FieldError("FieldValueForbidden", path, f"Forbidden: {why}")
-
-
 def _list_errors(options: ListOptions, watching: bool) -> list[FieldError]:
     """After metainternalversion/validation.ValidateListOptions."""
     match = options.match
@@ -97,26 +105,26 @@ def _list_errors(options: ListOptions, watching: bool) -> list[FieldError]:
         errors = []
         if match != NOT_OLDER_THAN:
             why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-            errors.append(_forbidden("resourceVersionMatch", why))
+            errors.append(forbidden_field("resourceVersionMatch", why))
         return errors
     if options.initial_events is not None:
-        return [_forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list")]
+        return [forbidden_field("sendInitialEvents", "sendInitialEvents is forbidden for list")]
     if not match:
         return []
     if watching:
-        return [_forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for watch")]
+        return [forbidden_field("resourceVersionMatch", "resourceVersionMatch is forbidden for watch")]
     errors = []
     if not options.resource_version:
         errors.append(
-            _forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided")
+            forbidden_field("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided")
         )
     if options.continue_:
-        errors.append(_forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"))
+        errors.append(forbidden_field("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"))
     if match not in (EXACT, NOT_OLDER_THAN):
         errors.append(not_supported("resourceVersionMatch", match, (EXACT, NOT_OLDER_THAN, "")))
     if match == EXACT and options.resource_version == "0":
         why = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
-        errors.append(_forbidden("resourceVersionMatch", why))
+        errors.append(forbidden_field("resourceVersionMatch", why))
     return errors
 
 
@@ -124,8 +132,12 @@ def write_options(query: Parameters, kind: str) -> WriteOptions:
     """`kind`: "CreateOptions", "UpdateOptions" or "PatchOptions", for messages."""
     if not query:
         return WriteOptions()
-    validation = query.get("fieldValidation", "")
-    errors = _dry_run_errors([query["dryRun"]] if query.get("dryRun") else [])
+    validation, manager = query.get("fieldValidation", ""), query.get("fieldManager", "")
+    errors: list[FieldError] = []
+    if kind == "PatchOptions" and "force" in query:
+        errors.append(forbidden_field("force", "may not be specified for non-apply patch"))
+    errors += _manager_errors(manager) if manager else []
+    errors += _dry_run_errors([query["dryRun"]] if query.get("dryRun") else [])
     if validation not in _VALIDATIONS:
         errors.append(not_supported("fieldValidation", validation, ("", "Ignore", "Strict", "Warn")))
     if errors:
@@ -133,9 +145,20 @@ def write_options(query: Parameters, kind: str) -> WriteOptions:
     return WriteOptions(
         dry_run=query.get("dryRun") == "All",
         field_validation=validation or "Warn",
-        field_manager=query.get("fieldManager", ""),
+        field_manager=manager,
         force=is_true(query.get("force", "")),
     )
+
+
+def _manager_errors(manager: str) -> list[FieldError]:
+    """After ValidateFieldManager."""
+    size = len(manager.encode(errors="replace"))
+    errors = [too_long("fieldManager", _MANAGER_BYTES)] if size > _MANAGER_BYTES else []
+    for at, character in enumerate(manager):
+        if not character.isprintable():
+            shown = f"U+{ord(character):04X}"
+            errors.append(invalid("fieldManager", manager, f"invalid character {shown} (at position {at})"))
+    return errors
 
 
 def _dry_run_errors(values: list[Any]) -> list[FieldError]:
@@ -146,11 +169,6 @@ def delete_options(body: Mapping[str, Any] | None, query: Parameters) -> DeleteO
     """From a decoded body or, where there is none, from the query. Raises StatusError 400 or 422."""
     if body is None:
         body = _delete_query(query)
-    if not isinstance(body, Mapping):
-        raise bad_request("expected a DeleteOptions object")
-    kind = body.get("kind", "DeleteOptions")
-    if kind != "DeleteOptions":
-        raise bad_request(f"decoded object cannot be converted to DeleteOptions: {body.get('apiVersion', '')}, Kind={kind}")
     preconditions = body.get("preconditions") or {}
     propagation = body.get("propagationPolicy") or ""
     orphan = body.get("orphanDependents")
@@ -164,20 +182,12 @@ def delete_options(body: Mapping[str, Any] | None, query: Parameters) -> DeleteO
     if orphan is not None:
         propagation = "Orphan" if orphan else "Background"
     return DeleteOptions(
-        grace_seconds=_grace(body.get("gracePeriodSeconds")),
+        grace_seconds=body.get("gracePeriodSeconds"),
         uid=preconditions.get("uid"),
         resource_version=preconditions.get("resourceVersion"),
         propagation=propagation,
         dry_run=bool(body.get("dryRun")),
     )
-
-
-def _grace(value: object) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise bad_request("json: cannot unmarshal into Go struct field DeleteOptions.gracePeriodSeconds of type int64")
-    return value
 
 
 def _delete_query(query: Parameters) -> dict[str, Any]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
-from sampan.api.decoding import TypeProblem, strict_message
+from sampan.api.decoding import BrokenBody, TypeProblem, decode_json, repeated_fields, strict_message
 from sampan.api.errors import StatusError, bad_request, invalid, invalid_object, unsupported_media_type
 from sampan.api.patch import json_patch, merge_patch, strategic_patch
 from sampan.api.resource import Resource, Tree
 from sampan.api.schema import schema_of
+from sampan.api.slowcheck import kind_of
 from sampan.api.strategic import unprocessable
-from sampan.apiserver.registry.bodies import media_type
+from sampan.apiserver.registry.bodies import check_kind, media_type
 from sampan.apiserver.registry.generic import Change
+from sampan.apiserver.registry.metadata import place_in_namespace
 from sampan.apiserver.registry.options import WriteOptions
 from sampan.lib.http import Request
 
@@ -24,17 +26,38 @@ STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 ACCEPTED = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH)
 
 
-def decode_patch(body: bytes, kind: str) -> Any:
+_OPERATION_FIELDS = ("op", "path", "from", "value")
+
+
+def decode_patch(body: bytes, kind: str) -> tuple[Any, list[str]]:
+    """The patch, and what strict decoding has against it. Raises StatusError 400."""
+    prefix = "" if kind == STRATEGIC_PATCH else "error decoding patch: "
     try:
-        patch = msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
-        raise bad_request(f"error decoding patch: {error}") from None
+        patch, repeats = decode_json(body)
+    except BrokenBody as broken:
+        raise bad_request(f"{prefix}{broken}") from None
+    type_ = "[]handlers.jsonPatchOp" if kind == JSON_PATCH else "map[string]interface {}"
+    if not isinstance(patch, dict if kind != JSON_PATCH else list):
+        raise bad_request(f"{prefix}json: cannot unmarshal {kind_of(patch)} into Go value of type {type_}")
+    strict = repeated_fields(body) if repeats else []
     if kind == JSON_PATCH:
-        if not isinstance(patch, list):
-            raise bad_request("error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch")
-    elif not isinstance(patch, dict):
-        raise bad_request("error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}")
-    return patch
+        strict = [f"json patch {problem}" for problem in _check_operations(cast(list[Any], patch)) + strict]
+    return patch, strict
+
+
+def _check_operations(operations: list[Any]) -> list[str]:
+    unknown: list[str] = []
+    for index, operation in enumerate(operations):
+        if not isinstance(operation, dict):
+            found = f"json: cannot unmarshal {kind_of(operation)} into Go value of type handlers.jsonPatchOp"
+            raise bad_request(f"error decoding patch: {found}")
+        for field, value in operation.items():
+            if field not in _OPERATION_FIELDS:
+                unknown.append(f'unknown field "[{index}].{field}"')
+            elif field != "value" and value is not None and not isinstance(value, str):
+                found = f"json: cannot unmarshal {kind_of(value)} into Go struct field jsonPatchOp.{field} of type string"
+                raise bad_request(f"error decoding patch: {found}")
+    return unknown
 
 
 def patch_change(request: Request, resource: Resource, options: WriteOptions, warnings: list[str]) -> Change:
@@ -42,26 +65,42 @@ def patch_change(request: Request, resource: Resource, options: WriteOptions, wa
     kind = media_type(request.headers.get("content-type", ""))
     if kind not in ACCEPTED:
         raise unsupported_media_type(ACCEPTED)
-    patch = decode_patch(request.body, kind)
     schema = schema_of(resource.definition)
+    decoded: list[tuple[Any, list[str]]] = []
 
     def change(old: Tree) -> Tree:
+        if not decoded:  # Only now: whether there is such an object goes before whether the patch is any good.
+            decoded.append(decode_patch(request.body, kind))
+        patch, surprises = decoded[0]
         if kind == JSON_PATCH:
             patched = json_patch(old, patch)
         elif kind == MERGE_PATCH:
             patched = merge_patch(old, patch)
         else:
             patched = strategic_patch(old, patch, schema)
-        tree = _checked(
-            patched, lambda: _shown(patch if kind == STRATEGIC_PATCH else patched, kind), resource, options, warnings
-        )
-        _check_identity(tree, old)
+
+        def shown() -> str:
+            return _go(patch) if kind == STRATEGIC_PATCH else msgspec.json.encode(patched).decode()
+
+        tree = _checked(patched, surprises, shown, resource, options, warnings)
+        # A strategic merge patch is of the typed object, which is what it is, whatever its fields say.
+        if kind != STRATEGIC_PATCH and (why := _other_kind(tree, resource)):
+            raise _invalid(shown(), why)
+        tree.update({field: old[field] for field in ("kind", "apiVersion") if field in old})
+        _check_identity(tree, old, resource)
         return tree
 
     return change
 
 
-def _checked(patched: Any, shown: Callable[[], str], resource: Resource, options: WriteOptions, warnings: list[str]) -> Tree:
+def _checked(
+    patched: Any,
+    surprises: list[str],
+    shown: Callable[[], str],
+    resource: Resource,
+    options: WriteOptions,
+    warnings: list[str],
+) -> Tree:
     """Raises StatusError 422 for an outcome that is not of the kind, showing of it what upstream shows."""
     if not isinstance(patched, dict):
         raise unprocessable()
@@ -69,6 +108,7 @@ def _checked(patched: Any, shown: Callable[[], str], resource: Resource, options
         tree, strict = schema_of(resource.definition).admit_tree(patched)
     except TypeProblem as problem:
         raise _invalid(shown(), str(problem)) from None
+    strict = surprises + strict
     if strict and options.field_validation == "Strict":
         raise _invalid(shown(), strict_message(strict))
     if strict and options.field_validation == "Warn":
@@ -78,10 +118,6 @@ def _checked(patched: Any, shown: Callable[[], str], resource: Resource, options
 
 def _invalid(shown: str, why: str) -> StatusError:
     return invalid_object("", "", "", [invalid("patch", shown, why)])
-
-
-def _shown(value: Any, kind: str) -> str:
-    return _go(value) if kind == STRATEGIC_PATCH else msgspec.json.encode(value).decode()
 
 
 def _go(value: Any) -> str:
@@ -95,12 +131,19 @@ def _go(value: Any) -> str:
     return "<nil>" if value is None else str(value)
 
 
-def _check_identity(tree: Tree, old: Tree) -> None:
-    """A patch cannot make an object another one."""
+def _other_kind(tree: Tree, resource: Resource) -> str:
+    """Why an outcome that says so is no object of the resource."""
+    try:
+        check_kind(tree, resource)
+    except StatusError as error:
+        return error.message.partition(f" cannot be handled as a {resource.kind}: ")[2] or error.message
+    return ""
+
+
+def _check_identity(tree: Tree, old: Tree, resource: Resource) -> None:
+    """A patch cannot make an object another one. Raises StatusError 400."""
     meta = tree.setdefault("metadata", {})
+    place_in_namespace(meta, resource, old["metadata"].get("namespace", ""))
     name, own = old["metadata"]["name"], meta.get("name", "")
     if own != name:
         raise bad_request(f"the name of the object ({own}) does not match the name on the URL ({name})")
-    namespace, own = old["metadata"].get("namespace", ""), meta.get("namespace", "")
-    if own != namespace:
-        raise bad_request(f"the namespace of the object ({own}) does not match the namespace on the request ({namespace})")

@@ -12,7 +12,7 @@ from sampan.api.patch import json_patch, merge_patch
 from sampan.api.resource import Scale, Tree
 from sampan.apiserver.answers import dress, method_not_allowed
 from sampan.apiserver.negotiation import negotiate
-from sampan.apiserver.registry.bodies import decode_any, media_type
+from sampan.apiserver.registry.bodies import decode_as, media_type
 from sampan.apiserver.registry.metadata import check_names
 from sampan.apiserver.registry.options import write_options
 from sampan.apiserver.registry.patching import JSON_PATCH, decode_patch
@@ -22,6 +22,7 @@ from sampan.lib.http import Answer, Request, Response
 if TYPE_CHECKING:
     from sampan.apiserver.endpoint import Endpoint
 
+_SCALE = "io.k8s.api.autoscaling.v1.Scale"
 _KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
@@ -95,15 +96,11 @@ def _wanted(request: Request, shown: Tree, info: RequestInfo) -> Tree:
     content_type = request.headers.get("content-type", "")
     if info.verb == "patch":
         kind = media_type(content_type)
-        patch = decode_patch(request.body, kind)
+        patch, _ = decode_patch(request.body, kind)
         # A Scale has no lists to merge, so a strategic merge patch does what a merge patch does.
         patched: Tree = json_patch(shown, patch) if kind == JSON_PATCH else merge_patch(shown, patch)
         return patched
-    body = decode_any(request.body, content_type)
-    if not isinstance(body, dict):
-        raise bad_request("the object provided is unrecognized (must be of type Scale)")
-    if body.get("kind", "Scale") != "Scale":
-        raise bad_request(f"wrong object passed to Scale update: {body['kind']}")
+    body = decode_as(request.body, content_type, _SCALE) or {}
     meta = body.setdefault("metadata", {})
     check_names(meta, info.namespace, info.name)
     return body

@@ -93,8 +93,7 @@ def _fields(known: Fields, text: str) -> FieldSelector:
     for requirement in selector.requirements:
         field, resource = requirement.field, known.resource
         if field not in known.names:
-            raise bad_request(
-                f'Unable to find "{resource.group_version}, Resource={resource.plural}" that match label selector "", '
-                f'field selector "{text}": field label not supported: {field}'
-            )
+            if resource.selectable:
+                raise bad_request(f"field label not supported: {field}")
+            raise bad_request(f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"')
     return selector

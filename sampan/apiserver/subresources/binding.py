@@ -12,7 +12,7 @@ from sampan.api.resource import Tree
 from sampan.apiserver.answers import dress, method_not_allowed
 from sampan.apiserver.context import Context
 from sampan.apiserver.negotiation import negotiate
-from sampan.apiserver.registry.bodies import decode_any
+from sampan.apiserver.registry.bodies import decode_as
 from sampan.apiserver.registry.generic import Caller, Part
 from sampan.apiserver.registry.metadata import timestamp
 from sampan.apiserver.registry.options import write_options
@@ -42,10 +42,7 @@ def binding(context: Context) -> Handler:
 
 
 def decode_binding(request: Request) -> Tree:
-    body = decode_any(request.body, request.headers.get("content-type", ""))
-    if not isinstance(body, dict) or body.get("kind", "Binding") != "Binding":
-        raise bad_request("the object provided is unrecognized (must be of type Binding)")
-    return body
+    return decode_as(request.body, request.headers.get("content-type", ""), "io.k8s.api.core.v1.Binding") or {}
 
 
 def check(body: Tree, info: RequestInfo, name: str) -> None:

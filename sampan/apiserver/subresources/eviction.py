@@ -13,7 +13,7 @@ from sampan.api.errors import bad_request
 from sampan.apiserver.answers import dress, method_not_allowed
 from sampan.apiserver.context import Context
 from sampan.apiserver.negotiation import negotiate
-from sampan.apiserver.registry.bodies import decode_any
+from sampan.apiserver.registry.bodies import decode_as
 from sampan.apiserver.registry.deletion import delete
 from sampan.apiserver.registry.generic import Caller
 from sampan.apiserver.registry.options import delete_options
@@ -42,9 +42,4 @@ def eviction(context: Context) -> Handler:
 
 
 def _decode(request: Request) -> dict[str, Any]:
-    body = decode_any(request.body, request.headers.get("content-type", ""))
-    if body is None:
-        return {}
-    if not isinstance(body, dict) or body.get("kind", "Eviction") != "Eviction":
-        raise bad_request("the object provided is unrecognized (must be of type Eviction)")
-    return body
+    return decode_as(request.body, request.headers.get("content-type", ""), "io.k8s.api.policy.v1.Eviction") or {}
