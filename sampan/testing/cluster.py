@@ -226,7 +226,11 @@ class Cluster:
     def run(self, work: Coroutine[Any, Any, T], *, timeout: float = 60.0) -> T:
         """Run a coroutine on the cluster's event loop and wait for its result. Raises TimeoutError, and RuntimeError where
         the cluster has ended or failed."""
-        return self._background.run(work, timeout)
+        try:
+            return self._background.run(work, timeout)
+        except (ConnectionError, RuntimeError):
+            self._check()  # it is the failed part that matters, not who found it gone
+            raise
 
     @property
     def client(self) -> Client:
@@ -265,8 +269,14 @@ class Cluster:
         return self.wait_for(f"nodes/{name}", usable, timeout=READY_SECONDS)
 
     def _check(self) -> None:
-        if self._background.failure is not None:
-            raise RuntimeError("the cluster failed") from self._background.failure
+        failure = self._background.failure or (self._plane.failure if hasattr(self, "_plane") else None)
+        if failure is not None:
+            raise RuntimeError(f"the cluster failed: {_first(failure)}") from failure
+
+
+def _first(failure: BaseException) -> BaseException:
+    """Of a group, what it began with."""
+    return _first(failure.exceptions[0]) if isinstance(failure, BaseExceptionGroup) else failure
 
 
 def _name(what: str) -> str:

@@ -85,6 +85,8 @@ class ControlPlane:
         self._tasks: asyncio.TaskGroup
         self.traffic = Traffic()
         """What the parts ask of the server."""
+        self.failure: Exception | None = None
+        """What a part failed with, told before the server goes."""
 
     @property
     def url(self) -> str:
@@ -101,6 +103,9 @@ class ControlPlane:
                 self._start_parts()
                 ready()
                 await asyncio.get_running_loop().create_future()
+        except Exception as error:
+            self.failure = error
+            raise
         finally:
             for node in self._nodes.values():
                 await node.runtime.close()
