@@ -107,6 +107,8 @@ class Resource:
     """(name, is_generate_prefix) → messages; None: a DNS-1123 subdomain."""
     ttl_seconds: int = 0
     """Objects vanish this long after their last write (Events: 3600); 0: never."""
+    deprecated: str = ""
+    """The warning that every answer carries once a kind is on its way out."""
     stored_as: tuple[str, str, str] | None = None
     """(group, version, plural) of the resource whose objects this one shows in another form; None: its own."""
     to_stored: Callable[[Tree], Tree] | None = None

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 
 from sampan.api.errors import StatusError, method_not_supported
 from sampan.api.resource import Resource, Tree
-from sampan.apiserver.answers import dress, is_pretty, json_answer
+from sampan.apiserver.answers import dress, is_pretty, json_answer, warning_headers
 from sampan.apiserver.config import APIServerConfig
 from sampan.apiserver.negotiation import JSON, Form, negotiate
 from sampan.apiserver.registry.bodies import decode_as, decode_object
@@ -54,6 +54,7 @@ class Endpoint:
         self._config = config
         self._feed = registry.feed
         self.view: View = ConvertedView(resource, resource.from_stored) if resource.from_stored else StoredView(resource)
+        self._warnings = warning_headers((resource.deprecated,)) if resource.deprecated else ()
         shown = self.view.object
         self._tables: dict[tuple[str, str], View] = {}
         self._metadata_views = {version: MetadataView(version, shown) for version in ("v1", "v1beta1")}
@@ -92,7 +93,9 @@ class Endpoint:
 
     def _show(self, request: Request, obj: CachedObject, status: int = 200, warnings: Sequence[str] = ()) -> Response:
         form = negotiate(request.headers.get("accept", ""))
-        return dress(request, self.view_for(form, request).object(obj), form, status, warnings)
+        answer = dress(request, self.view_for(form, request).object(obj), form, status, warnings)
+        answer.headers += self._warnings
+        return answer
 
     def list(self, request: Request, info: RequestInfo) -> Reply:
         options = list_options(request.parameters())
@@ -114,8 +117,12 @@ class Endpoint:
         view = self.view_for(form, request)
         metadata = list_metadata(listed.revision, listed.continue_, listed.remaining)
         if len(listed.objects) > STREAMED_OBJECTS and form.media_type == JSON and not is_pretty(request):
-            return stream_list(request, view, listed.objects, metadata, self._config.request_timeout_seconds)
-        return dress(request, whole_list(view, listed.objects, metadata), form)
+            stream = stream_list(request, view, listed.objects, metadata, self._config.request_timeout_seconds)
+            stream.headers += self._warnings
+            return stream
+        answer = dress(request, whole_list(view, listed.objects, metadata), form)
+        answer.headers += self._warnings
+        return answer
 
     def space(self, info: RequestInfo) -> str:
         """The namespace objects are in; what stands there in a URL of a Namespace is its own name."""
@@ -159,7 +166,7 @@ class Endpoint:
             watcher = Watcher(self.hub, channel, after, deadline=deadline, bookmarks=options.bookmarks)
             await watcher.run(sink, frames, last)
 
-        return Stream(produce, headers=(("Cache-Control", "no-cache, private"),))
+        return Stream(produce, headers=(("Cache-Control", "no-cache, private"), *self._warnings))
 
     # Writes.
 
@@ -210,7 +217,7 @@ class Endpoint:
         by = Caller(request.user, options.dry_run)
         found = await delete(self.registry, info.namespace, info.name, options, by)
         if found.gone and self.resource.plural not in _RETURNS_DELETED:
-            return json_answer(_success(self.resource, found.object))
+            return json_answer(_success(self.resource, found.object), headers=self._warnings)
         return self._show(request, found.object, 200, by.warnings)
 
     def _delete_options(self, request: Request, query: Mapping[str, str]) -> DeleteOptions:

@@ -86,4 +86,5 @@ RESOURCE = Resource(
     strategy=Strategy(validate=_validate, allow_create_on_update=True),
     default=_default,
     columns=(NAME, Column("Endpoints", _endpoints), AGE),
+    deprecated="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
 )
