@@ -192,7 +192,7 @@ async def run_grpc(action: GRPCAction, ip: str, timeout_seconds: float) -> Outco
     name = action.service.encode()
     request = b"\x0a" + _varint(len(name)) + name if name else b""
     async with grpc.aio.insecure_channel(address) as channel:
-        call = channel.unary_unary("/grpc.health.v1.Health/Check", None, None)
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/grpc.health.v1.Health/Check", None, None)
         try:
             answer = await call(request, timeout=timeout_seconds)
         except grpc.aio.AioRpcError as error:
