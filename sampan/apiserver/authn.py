@@ -136,7 +136,7 @@ def make_authenticator(config: APIServerConfig, registries: Registries, clock: C
         return registry.cache.get(namespace, name) if registry else None
 
     key = config.service_account_key_pem
-    signer = TokenSigner(key, config.issuer, clock) if key else None
+    signer = TokenSigner(key, config.issuer, clock, config.service_account_verify_keys_pem) if key else None
     return Authenticator(lookup, clock, signer, parse_token_file(config.token_file))
 
 

@@ -18,6 +18,8 @@ class APIServerConfig:
     """CA that client certificates must be signed by."""
     service_account_key_pem: bytes = field(default=b"", repr=False)
     """Private key that signs service-account tokens; its public half verifies them."""
+    service_account_verify_keys_pem: Sequence[bytes] = ()
+    """Further keys, public or private, whose tokens are believed: those that signed before, or will."""
     token_file: str = field(default="", repr=False)
     """Lines of `token,user,uid,"group1,group2"`: users who show a fixed bearer token."""
     issuer: str = "https://kubernetes.default.svc.cluster.local"

@@ -12,6 +12,7 @@ from sampan.apiserver.authn import Authenticator
 from sampan.apiserver.authz.authorizer import Authorizer
 from sampan.apiserver.config import APIServerConfig
 from sampan.apiserver.endpoint import Endpoint
+from sampan.apiserver.kubelet import KubeletClient
 from sampan.apiserver.registry.feed import Feed
 from sampan.apiserver.registry.generic import Registry
 from sampan.apiserver.registry.registries import Registries
@@ -33,6 +34,7 @@ class Context:
     """By group, version and plural."""
     authorizer: Authorizer
     authenticator: Authenticator
+    kubelets: KubeletClient
 
     def authorize(self, user: User, info: RequestInfo) -> tuple[bool, str]:
         """Whether the user may, and why or why not."""

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sampan.api.errors import StatusError
+from sampan.apiserver.config import APIServerConfig
 from sampan.client.config import ClientConfig
 from sampan.client.transport import Transport
 
@@ -59,3 +60,11 @@ def endpoint(node: Tree) -> tuple[str, int]:
 def unreachable(method: str, transport: Transport, path: str, error: Exception) -> StatusError:
     """A kubelet that cannot be reached, told as upstream tells it: the method, the URL and what the network said."""
     return StatusError(500, "", f'{method} "{transport.config.server}{quote(path)}": {error}')
+
+
+def make_kubelet_client(config: APIServerConfig) -> KubeletClient:
+    return KubeletClient(
+        ca_pem=config.kubelet_ca_pem or config.client_ca_pem,
+        cert_pem=config.kubelet_client_cert_pem,
+        key_pem=config.kubelet_client_key_pem,
+    )

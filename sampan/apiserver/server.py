@@ -23,6 +23,7 @@ from sampan.apiserver.documents import Documents
 from sampan.apiserver.endpoint import Endpoint
 from sampan.apiserver.filters.authn import authentication
 from sampan.apiserver.issuer import issuer_pages
+from sampan.apiserver.kubelet import make_kubelet_client
 from sampan.apiserver.kubernetes_service import keep_kubernetes_service
 from sampan.apiserver.pages import health_pages, index, metrics, only_reads, version
 from sampan.apiserver.registry.feed import Feed
@@ -73,6 +74,7 @@ class APIServer:
             self._endpoints(),
             make_authorizer(self.registries),
             make_authenticator(config, self.registries, self.clock),
+            make_kubelet_client(config),
         )
         admission.use(default_plugins(self.context))
         install_hooks(self.context)
@@ -116,6 +118,7 @@ class APIServer:
         for hub in self.registries.hubs():
             hub.end_all()
         await self._http.stop(grace_seconds)
+        await self.context.kubelets.close()
         await self._tasks.__aexit__(None, None, None)
         await self._store.close()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 
 from sampan.cmd import process
 from sampan.cmd.cluster.shell import ClusterError
@@ -34,10 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--service-account-signing-key-file", required=True, metavar="FILE", help="the key that signs service-account tokens")
     add(
         "--service-account-key-file",
-        default="",
+        action="append",
+        default=[],
         metavar="FILE",
-        help="accepted for upstream's sake: the signing key verifies too",
+        help="further keys, public or private, that tokens may be signed with; may be repeated",
     )
+    add("--token-auth-file", default="", metavar="FILE", help='fixed tokens: lines of token,user,uid,"group1,group2"')
     add("--service-account-issuer", default="https://kubernetes.default.svc.cluster.local", metavar="URL", help="(%(default)s)")
     add("--service-cluster-ip-range", default="10.96.0.0/12", metavar="CIDR", help="addresses of Services (%(default)s)")
     add(
@@ -67,6 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
         service_account_key_pem=process.read_file(
             arguments.service_account_signing_key_file, "--service-account-signing-key-file"
         ),
+        service_account_verify_keys_pem=[key for path in arguments.service_account_key_file for key in keys_of(path)],
+        token_file=process.read_file(arguments.token_auth_file, "--token-auth-file").decode(errors="replace"),
         issuer=arguments.service_account_issuer,
         service_cidr=arguments.service_cluster_ip_range,
         node_port_range=port_range(arguments.service_node_port_range),
@@ -83,7 +88,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise ClusterError(f"--datastore: {error}") from None
 
     async def work() -> None:
-        server = APIServer(store, config=config, clock=clock)
+        try:
+            server = APIServer(store, config=config, clock=clock)
+        except ValueError as error:  # a key of a kind that is not known, a token file that is none
+            raise ClusterError(f"the API server cannot start: {error}") from None
         await server.start()
         process.settle()
         try:
@@ -92,6 +100,16 @@ def run(arguments: argparse.Namespace) -> int:
             await server.stop(STOP_SECONDS)
 
     return process.serve("apiserver", arguments, work)
+
+
+def keys_of(path: str) -> list[bytes]:
+    """Each key of a file of one or several. Raises ClusterError."""
+    flag = "--service-account-key-file"
+    # What stands between them is left out: OpenSSL writes the curve's parameters there.
+    found = re.findall(rb"-----BEGIN [A-Z ]*KEY-----.*?-----END [A-Z ]*KEY-----\n?", process.read_file(path, flag), re.DOTALL)
+    if not found:
+        raise ClusterError(f"{flag} {path} holds no key in PEM")
+    return found
 
 
 def port_range(text: str) -> tuple[int, int]:

@@ -10,6 +10,8 @@ import pytest
 from sampan.client.config import ClientConfig
 from sampan.client.transport import Transport
 from sampan.lib.clock import ManualClock, RealClock
+from sampan.pki.certificates import new_key_pem
+from sampan.pki.tokens import TokenSigner
 from tests.component.conftest import Answer, Api, Served, core
 
 Tree = dict[str, Any]
@@ -263,6 +265,21 @@ def test_anybody_in_a_pod_can_fetch_the_keys_that_verify_tokens(api: Api) -> Non
         await robot.close()
 
     api(scenario)
+
+
+def test_tokens_of_the_key_before_are_believed_where_it_is_named(api: Api) -> None:
+    old = new_key_pem()
+
+    async def scenario(server: Served) -> None:
+        account = await make_account(server)
+        for key, status in ((old, 200), (new_key_pem(), 401)):
+            token = TokenSigner(key, ISSUER).issue("default", "robot", account["metadata"]["uid"])
+            robot = bearing(server, token)
+            assert (await server.get("/version", by=robot)).status == status
+            await robot.close()
+        assert len((await server.get("/openid/v1/jwks")).tree["keys"]) == 2
+
+    api(scenario, service_account_verify_keys_pem=[old])
 
 
 def test_a_fixed_token_names_its_user(api: Api) -> None:

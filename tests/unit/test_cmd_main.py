@@ -13,6 +13,7 @@ import sampan
 from sampan.cmd import agent, apiserver, logs, main, status
 from sampan.cmd.cluster.plan import ClusterPlan
 from sampan.cmd.cluster.shell import ClusterError
+from sampan.pki.certificates import new_key_pem
 
 
 def test_the_version_is_told_without_importing_a_component() -> None:
@@ -47,6 +48,17 @@ def test_without_root_up_says_so_in_one_sentence(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert main.main(["up"]) == 1
     assert capsys.readouterr().err == "sampan: namespaces, mounts and cgroups need root: run sudo sampan up\n"
+
+
+def test_a_file_of_several_keys_gives_each_of_them(tmp_path: Path) -> None:
+    first, second = new_key_pem(), new_key_pem()
+    parameters = b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+    file = tmp_path / "sa.keys"
+    file.write_bytes(parameters + first + b"# the next one\n" + second)
+    assert apiserver.keys_of(str(file)) == [first, second]
+    file.write_bytes(parameters)
+    with pytest.raises(ClusterError, match="holds no key"):
+        apiserver.keys_of(str(file))
 
 
 @pytest.mark.parametrize(("text", "ports"), [("30000-32767", (30000, 32767)), ("1-65535", (1, 65535))])

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection
 
 from sampan.api.errors import METHOD_NOT_ALLOWED, StatusError
 from sampan.apiserver.context import Context
-from sampan.apiserver.kubelet import KubeletClient, Tree
+from sampan.apiserver.kubelet import Tree
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.apiserver.subresources.log import serve_log
 from sampan.apiserver.subresources.streams import serve_attach, serve_exec, serve_portforward
@@ -17,7 +17,6 @@ Serve = Callable[[Request, RequestInfo, Nodes], Awaitable[Answer]]
 
 
 def pod_stream_handlers(context: Context) -> dict[tuple[str, str, str], Handler]:
-    config = context.config
     pods, nodes = context.registry("", "pods"), context.registry("", "nodes")
 
     def get_pod(namespace: str, name: str) -> Tree:
@@ -26,12 +25,7 @@ def pod_stream_handlers(context: Context) -> dict[tuple[str, str, str], Handler]
     def get_node(name: str) -> Tree:
         return nodes.get("", name).tree()
 
-    kubelets = KubeletClient(
-        ca_pem=config.kubelet_ca_pem or config.client_ca_pem,
-        cert_pem=config.kubelet_client_cert_pem,
-        key_pem=config.kubelet_client_key_pem,
-    )
-    found = Nodes(get_pod, get_node, kubelets)
+    found = Nodes(get_pod, get_node, context.kubelets)
     return {
         ("", "pods", "log"): _handler(serve_log, found, ("GET", "HEAD")),
         ("", "pods", "exec"): _handler(serve_exec, found, ("GET", "POST")),
