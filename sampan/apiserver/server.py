@@ -101,6 +101,14 @@ class APIServer:
         await self._store.open()
         # Its tasks never fail but by cancellation or a bug, so the scope may be left from another task than this.
         await self._tasks.__aenter__()
+        try:
+            await self._begin()
+        except BaseException:
+            await self.stop(0)
+            raise
+        log.info("ready", url=self.url, kinds=len(self.scheme))
+
+    async def _begin(self) -> None:
         await self.feed.fill()
         self._tasks.start(self.feed.run(), "feed")
         for host, port in self.config.bind:
@@ -110,7 +118,6 @@ class APIServer:
         self._tasks.start(self._tick(), "watch deadlines")
         self._tasks.start(self._compact(), "compaction")
         self._ready = True
-        log.info("ready", url=self.url, kinds=len(self.scheme))
 
     async def stop(self, grace_seconds: float = 5.0) -> None:
         """End watches, let requests in progress finish within the grace, close the store."""
