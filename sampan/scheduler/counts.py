@@ -6,7 +6,7 @@ kinds exist: pods that a selector matches, and pods that carry a required anti-a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,30 +23,46 @@ MAX_SELECTIONS = 512
 """Selections counted at one time; each pod that comes or goes is tested against all of them."""
 
 
+class _Selection(NamedTuple):
+    """Pods that all the terms mean, with or without those on their way out."""
+
+    terms: tuple[Term, ...]
+    with_leaving: bool
+
+    def matches(self, info: PodInfo) -> bool:
+        if not self.with_leaving and info.pod.metadata.deletionTimestamp:
+            return False
+        return all(term.matches(info) for term in self.terms)
+
+
 class PodCounts:
     def __init__(self, table: NodeTable) -> None:
         self._table = table
-        self._selections: dict[Term, Counts] = {}
+        self._selections: dict[_Selection, Counts] = {}
         self.repelling: dict[Term, Counts] = {}
         """Anti-affinity term → how many pods on each node carry it."""
 
     def matching(self, namespace: str, selector: LabelSelector) -> Counts:
-        """Pods of a namespace that the selector matches, by row."""
-        return self.selected(Term(frozenset((namespace,)), False, selector, ""))
+        """Pods of a namespace that the selector matches, by row; not those on their way out, which are no reason to put the
+        next one elsewhere."""
+        return self._counted(_Selection((Term(frozenset((namespace,)), False, selector, ""),), False))
 
-    def selected(self, term: Term) -> Counts:
-        """Pods that the term means, by row."""
-        key = Term(term.namespaces, term.all_namespaces, term.selector, "")
-        counts = self._selections.get(key)
+    def selected(self, *terms: Term) -> Counts:
+        """Pods that every one of the terms means, by row, until they are gone."""
+        plain = tuple(Term(term.namespaces, term.all_namespaces, term.selector, "") for term in terms)
+        return self._counted(_Selection(plain, True))
+
+    def _counted(self, selection: _Selection) -> Counts:
+        counts = self._selections.get(selection)
         if counts is None:
             if len(self._selections) >= MAX_SELECTIONS:
                 del self._selections[next(iter(self._selections))]
             counts = np.zeros(self._table.size, np.int32)
             for info, node in self._table.placed.values():
                 row = self._table.rows.get(node)
-                if row is not None and _counts(info) and key.matches(info):
+                if row is not None and selection.matches(info):
                     counts[row] += 1
-            self._selections[key] = counts
+            self._selections[selection] = counts
         return counts
 
     def count(self, row: int, info: PodInfo, sign: int) -> None:
@@ -57,17 +73,12 @@ class PodCounts:
             counts[row] += sign
             if sign < 0 and not counts.any():
                 del self.repelling[term]
-        if _counts(info):
-            for term, counts in self._selections.items():
-                if term.matches(info):
-                    counts[row] += sign
+        for selection, counts in self._selections.items():
+            if selection.matches(info):
+                counts[row] += sign
 
     def grow(self, size: int) -> None:
-        for group in (self._selections, self.repelling):
-            for term, counts in group.items():
-                group[term] = np.pad(counts, (0, size - len(counts)))
-
-
-def _counts(info: PodInfo) -> bool:
-    """A pod on its way out is no reason to put the next one elsewhere."""
-    return not info.pod.metadata.deletionTimestamp
+        for selection, counts in self._selections.items():
+            self._selections[selection] = np.pad(counts, (0, size - len(counts)))
+        for term, counts in self.repelling.items():
+            self.repelling[term] = np.pad(counts, (0, size - len(counts)))

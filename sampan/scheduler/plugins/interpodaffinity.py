@@ -27,16 +27,17 @@ class InterPodAffinity:
 
     @staticmethod
     def _near(table: NodeTable, pod: PodInfo) -> Mask:
-        """Nodes in a domain with a pod for every term. The first of a group that wants to be with its own kind may go
-        anywhere its topology keys are, or no group could ever begin."""
+        """Nodes that are, for every term, in a domain with a pod that all the terms mean. The first of a group that wants to
+        be with its own kind may go anywhere its topology keys are, or no group could ever begin."""
         near = np.ones(table.size, np.bool_)
         keyed = np.ones(table.size, np.bool_)
         anybody = False
+        counts = table.counts.selected(*pod.affinity)
         for term in pod.affinity:
-            counts = table.counts.selected(term)
-            anybody = anybody or bool(counts.any())
+            has_key = table.label(term.topology_key).codes != 0
+            anybody = anybody or bool(counts[has_key].any())
             near &= _domains_with(table, term, counts)
-            keyed &= table.label(term.topology_key).codes != 0
+            keyed &= has_key
         if not anybody and all(term.matches(pod) for term in pod.affinity):
             return keyed
         return near

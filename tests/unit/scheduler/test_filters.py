@@ -238,3 +238,37 @@ def test_init_containers_and_sidecars_count_as_upstream_counts_them():
     wanted = pod("p", cpu="2", initContainers=init)
     place(table, choose(table, wanted), wanted)
     assert table.requested[0, table.rows["a"]] == 3000
+
+
+def leaving(placed):
+    placed.metadata.deletionTimestamp = "2024-01-01T00:00:00Z"
+    return placed
+
+
+def test_a_pod_on_its_way_out_keeps_its_place_until_it_is_gone():
+    table = table_of(node("a"))
+    wanted = pod("next", labels={"app": "web"}, affinity=terms("podAntiAffinity"))
+    place(table, "a", leaving(pod("last", labels={"app": "web"})))
+    assert "didn't match pod anti-affinity rules" in refused(table, wanted)
+    table.remove("uid-last")
+    assert choose(table, wanted) == "a"
+
+
+def test_a_pod_on_its_way_out_is_not_spread_away_from():
+    table = table_of(node("a", labels={"zone": "x"}), node("b", labels={"zone": "y"}))
+    place(table, "a", pod("first", labels={"app": "web"}))
+    place(table, "b", leaving(pod("last", labels={"app": "web"})))
+    assert choose(table, pod("next", labels={"app": "web"}, topologySpreadConstraints=[SPREAD])) == "b"
+
+
+def test_affinity_to_several_kinds_means_pods_that_are_all_of_them():
+    def near(label):
+        return {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {label: ""}}}
+
+    wanted = pod("p", affinity={"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [near("x"), near("y")]}})
+    table = table_of(node("a"), node("b"))
+    place(table, "a", pod("x", labels={"x": ""}))
+    place(table, "a", pod("y", labels={"y": ""}))
+    assert "didn't match pod affinity rules" in refused(table, wanted)
+    place(table, "b", pod("both", labels={"x": "", "y": ""}))
+    assert choose(table, wanted) == "b"
