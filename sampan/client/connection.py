@@ -184,7 +184,7 @@ class ClientConnection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
-        if status == 100:
+        if status < 200 and status != 101:  # 100 and its like come before the answer
             self._headers = {}
             return
         self.status = status

@@ -239,6 +239,9 @@ class Transport:
             raise
         except OSError as error:
             raise ConnectionError(f"connect to {self._host}:{self._port}: {error}") from error
+        if self._closed:  # while the connection was made
+            connection.close()
+            raise ConnectionError("the transport is closed")
         return connection
 
     def _head(
@@ -265,7 +268,8 @@ class Transport:
         if self.config.token_file and time.monotonic() - self._token_read > TOKEN_SECONDS:
             self._token_read = time.monotonic()
             try:
-                self._token = Path(self.config.token_file).read_text().strip()
+                # An empty file is one that is being replaced: the token before is the better one.
+                self._token = Path(self.config.token_file).read_text().strip() or self._token
             except OSError as error:
                 if not self._token:
                     raise ConnectionError(f"token file: {error}") from error

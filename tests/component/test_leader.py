@@ -27,6 +27,10 @@ class Worker:
     async def run(self) -> None:
         await self.elector.run(self._work)
 
+    async def run_until_lost(self) -> None:
+        with pytest.raises(LeadershipLost):
+            await self.run()
+
     async def _work(self) -> None:
         self.running = True
         try:
@@ -94,13 +98,8 @@ def test_a_leader_whose_lease_was_taken_stops_its_work(api: Api) -> None:
     async def scenario(served: Served) -> None:
         clock = ManualClock()
         worker = Worker(served, clock, "first")
-
-        async def lead() -> None:
-            with pytest.raises(LeadershipLost):
-                await worker.run()
-
         async with Tasks() as tasks:
-            leading = tasks.start(lead(), "first")
+            leading = tasks.start(worker.run_until_lost(), "first")
             await until(lambda: worker.running)
             await served.client.patch(Lease, "test", "kube-system", {"spec": {"holderIdentity": "usurper"}})
             while not leading.done():
@@ -114,13 +113,8 @@ def test_a_leader_that_gets_no_answer_stops_before_another_may_take_over(api: Ap
     async def scenario(served: Served) -> None:
         clock = ManualClock()
         worker = Worker(served, clock, "first")
-
-        async def lead() -> None:
-            with pytest.raises(LeadershipLost):
-                await worker.run()
-
         async with Tasks() as tasks:
-            leading = tasks.start(lead(), "first")
+            leading = tasks.start(worker.run_until_lost(), "first")
             await until(lambda: worker.running)
             hung = Hung()
             served.transport.request = hung.request  # type: ignore[method-assign]

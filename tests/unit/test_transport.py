@@ -326,6 +326,42 @@ def test_the_token_comes_from_its_file(tmp_path: Path) -> None:
 
         async with serving(handler, token_file=str(file), cert_pem=b"", key_pem=b"") as (_, transport):
             assert (await transport.request("GET", "/")).body == b"Bearer secret"
+            for written, expected in (("", b"Bearer secret"), ("fresh", b"Bearer fresh")):
+                file.write_text(written)
+                transport._token_read = float("-inf")  # as if ten seconds had passed
+                assert (await transport.request("GET", "/")).body == expected
+
+    run(work())
+
+
+def test_what_a_server_says_before_its_answer_is_not_the_answer() -> None:
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 103 Early Hints\r\nX-Early: 1\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    async def work() -> None:
+        async with raw_server(behave) as transport:
+            answer = await transport.request("GET", "/")
+            assert (answer.status, answer.body, "x-early" in answer.headers) == (200, b"ok", False)
+
+    run(work())
+
+
+def test_a_transport_that_is_closed_while_it_connects_sends_nothing() -> None:
+    async def work() -> None:
+        seen: list[Request] = []
+
+        def handler(request: Request) -> Response:
+            seen.append(request)
+            return Response(200)
+
+        async with serving(handler) as (_, transport):
+            asking = asyncio.ensure_future(transport.request("GET", "/"))
+            await asyncio.sleep(0)
+            await transport.close()
+            with pytest.raises(ConnectionError, match="closed"):
+                await asking
+            assert seen == []
 
     run(work())
 
