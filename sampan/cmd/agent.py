@@ -11,6 +11,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,7 +119,8 @@ async def work(arguments: argparse.Namespace, config: ClientConfig, files: Mappi
     services = {"cluster_cidr": arguments.cluster_cidr, "service_cidr": arguments.service_cluster_ip_range}
     resolvers = resolv_conf(arguments.resolv_conf)
     runtime = CRIRuntime(socket_path(arguments.container_runtime_endpoint))
-    async with Transport(config) as transport, asyncio.TaskGroup() as tasks:
+    async with AsyncExitStack() as leaving, Transport(config) as transport, asyncio.TaskGroup() as tasks:
+        leaving.push_async_callback(runtime.close)
         client = Client(transport)
         informers = InformerFactory(client)
         kubelet = AgentConfig(

@@ -10,8 +10,9 @@ from typing import TypeVar
 from sampan.api.types.authentication_v1 import TokenReview, TokenReviewSpec
 from sampan.api.types.authorization_v1 import ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec
 from sampan.client.rest import Client
+from sampan.lib.clock import Clock
 from sampan.lib.http import Peer, Request
-from sampan.pki.certificates import subject_of
+from sampan.pki.certificates import expires_der, subject_of
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -35,6 +36,13 @@ class Caller:
     groups: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Certified:
+    caller: Caller
+    expires: float
+    """Seconds since the epoch."""
+
+
 @dataclass(slots=True)
 class _Remembered:
     until: float
@@ -44,8 +52,9 @@ class _Remembered:
 class Access:
     """`client` asks the API server; with None only the privileged group is let in."""
 
-    def __init__(self, client: Client | None, node_name: str) -> None:
+    def __init__(self, client: Client | None, node_name: str, clock: Clock) -> None:
         self._client = client
+        self._clock = clock
         self._node_name = node_name
         self._answers: dict[tuple[str, str, str], _Remembered] = {}
         self._tokens: dict[str, tuple[float, Caller | None]] = {}
@@ -53,7 +62,9 @@ class Access:
     async def authenticate(self, request: Request) -> Caller | None:
         """Raises what the client raises."""
         if request.peer.certificate is not None:
-            return _certified(request.peer)
+            certified = _certified(request.peer, request.peer.certificate)
+            # With every request: a connection may outlive its certificate.
+            return certified.caller if certified.expires > self._clock.now() else None
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip() or self._client is None:
             return None
@@ -106,12 +117,12 @@ def subresources_of(path: str) -> tuple[str, ...]:
     return (finer, "proxy") if finer else ("proxy",)
 
 
-def _certified(peer: Peer) -> Caller:
-    if peer.identity is None and peer.certificate is not None:
-        subject = subject_of(peer.certificate)
-        peer.identity = Caller(subject.common_name, "", subject.organizations)
-    caller: Caller = peer.identity
-    return caller
+def _certified(peer: Peer, certificate: bytes) -> _Certified:
+    if peer.identity is None:
+        subject = subject_of(certificate)
+        peer.identity = _Certified(Caller(subject.common_name, "", subject.organizations), expires_der(certificate))
+    certified: _Certified = peer.identity
+    return certified
 
 
 def _make_room(remembered: dict[K, V]) -> None:

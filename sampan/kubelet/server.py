@@ -47,7 +47,7 @@ class KubeletServer:
     ) -> None:
         self._streams = streams
         self._clock = clock
-        self._access = Access(client, node_name)
+        self._access = Access(client, node_name, clock)
         self._metrics = metrics
         self._http = HTTPServer(self._handle, tls=server_context(cert_pem, key_pem, client_ca_pem), clock=clock)
 
