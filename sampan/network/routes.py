@@ -14,7 +14,7 @@ from sampan.lib.log import get_logger
 from sampan.network.plan import cni_configuration, masquerade_rules, plan_routes, pod_cidrs
 
 PROTOCOL = "83"
-"""Marks our routes (`ip route list proto 186`), so that those of a former life are found and no other's are touched."""
+"""Marks our routes (`ip route list proto 83`), so that those of a former life are found and no other's are touched."""
 SERVICE_DEVICE = "kube-svc0"
 MASQUERADE_TABLE = "sampan-network"
 COMMAND_TIMEOUT_SECONDS = 15.0
