@@ -242,6 +242,33 @@ def test_a_token_request_is_checked(api: Api, spec: Tree, status: int, message: 
     api(scenario)
 
 
+def test_a_node_gets_tokens_bound_to_its_own_pods_and_no_others(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        await make_account(server)
+        uids = {}
+        for name, node in (("mine", "n1"), ("theirs", "n2")):
+            spec = {"serviceAccountName": "robot", "nodeName": node, "containers": [{"name": "c", "image": "i"}]}
+            uids[name] = (await server.create("pods", {"metadata": {"name": name}, "spec": spec})).tree["metadata"]["uid"]
+        node = server.connect("system:node:n1", "system:nodes")
+
+        async def ask(pod: str = "", uid: str = "") -> Answer:
+            bound = {"boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": pod, "uid": uid}} if pod else {}
+            path = core("serviceaccounts", "default", "robot", "token")
+            return await server.request("POST", path, {"spec": bound}, by=node)
+
+        for pod, uid, why in (
+            ("", "", "not bound to a pod"),
+            ("mine", "", "without a uid"),
+            ("theirs", uids["theirs"], "on a different node"),
+        ):
+            refusal = await ask(pod, uid)
+            assert refusal.status == 403, pod
+            assert refusal.message.endswith(why)
+        assert (await ask("mine", uids["mine"])).status == 201
+
+    api(scenario)
+
+
 def test_there_is_no_token_for_an_account_that_is_not_there(api: Api) -> None:
     async def scenario(server: Served) -> None:
         answer = await issue(server, name="nobody")

@@ -11,6 +11,7 @@ import msgspec
 
 from sampan.api.errors import StatusError, bad_request, conflict, invalid, invalid_object, method_not_supported
 from sampan.api.resource import Resource, Tree
+from sampan.apiserver.admission.chain import CREATE, Attributes
 from sampan.apiserver.answers import dress
 from sampan.apiserver.context import Context
 from sampan.apiserver.negotiation import negotiate
@@ -45,7 +46,9 @@ class Binding(NamedTuple):
 def make(context: Context) -> Handler:
     signer = context.authenticator.signer
 
-    def handle(request: Request) -> Answer:
+    registry = context.registry("", "serviceaccounts")
+
+    async def handle(request: Request) -> Answer:
         info = request.attributes
         if request.method != "POST":
             raise method_not_supported("serviceaccounts", "", info.verb)
@@ -55,6 +58,11 @@ def make(context: Context) -> Handler:
         warnings: list[str] = []
         content_type = request.headers.get("content-type", "")
         tree = decode_object(request.body, content_type, TOKEN_REQUEST, options.field_validation, warnings)
+        attributes = Attributes(
+            CREATE, registry.resource, info.namespace, info.name, request.user, tree, subresource="token", dry_run=options.dry_run
+        )
+        await registry.admission.mutate(attributes)
+        registry.admission.validate(attributes)
         answer = issue(context, signer, info.namespace, info.name, tree)
         form = negotiate(request.headers.get("accept", ""))
         return dress(request, msgspec.json.encode(answer), form, 201, warnings)
