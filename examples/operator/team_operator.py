@@ -22,6 +22,13 @@ from sampan.client.transport import Transport
 LABEL = "example.com/team"
 
 
+@kopf.on.login()
+def login(**context: Any) -> kopf.ConnectionInfo | None:
+    """By kopf's own reading of $KUBECONFIG or of the pod's service account. Where the official client is installed kopf would
+    ask it, which looks at $KUBECONFIG only when it is imported: too early for a test that sets it."""
+    return kopf.login_with_kubeconfig(**context) or kopf.login_with_service_account(**context)
+
+
 @kopf.on.startup()
 async def connect(memo: kopf.Memo, **_: Any) -> None:
     memo.transport = Transport(load(os.environ["KUBECONFIG"]))
