@@ -5,6 +5,8 @@ https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-accou
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from sampan.apiserver.context import Context
@@ -16,19 +18,19 @@ KEYS = "/openid/v1/jwks"
 _CACHEABLE = (("Cache-Control", "public, max-age=3600"),)
 
 
-def issuer_pages(context: Context) -> dict[str, Handler]:
-    """No pages where the server signs no tokens."""
+def issuer_pages(context: Context, public_address: Callable[[], str]) -> dict[str, Handler]:
+    """`public_address`: this server's host and port. No pages where the server signs no tokens."""
     signer = context.authenticator.signer
     if signer is None:
         return {}
     keys = msgspec.json.encode(signer.public_jwks())
 
     def configuration(request: Request) -> Answer:
-        # The API server's own address: the issuer's name resolves inside of the cluster alone.
-        host = request.headers.get("host", "")
         document = {
             "issuer": signer.issuer,
-            "jwks_uri": f"https://{host}{KEYS}",
+            # The API server's own address, as the issuer's name resolves inside of the cluster alone; never what the client
+            # calls it: the document is public and kept, and would send others to any host that somebody names.
+            "jwks_uri": f"https://{public_address()}{KEYS}",
             "response_types_supported": ["id_token"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": [ALGORITHM],

@@ -164,13 +164,14 @@ class APIServer:
         pages |= health_pages("readyz", {**informed, "shutdown": lambda: "process is shutting down" if self._stopping else ""})
         subresources, virtual = subresource_handlers(self.context), virtual_handlers(self.context)
         documents = Documents(self.context, subresources, virtual, self._public_address)
-        pages |= issuer_pages(self.context)
+        pages |= issuer_pages(self.context, self._public_address)
         pages["/"] = index(lambda: [*pages, *documents.paths()])
         pages = {path: only_reads(page) for path, page in pages.items()}
         return Routes(self.context, pages, subresources, virtual, documents)
 
     def _public_address(self) -> str:
-        return f"{self.config.advertise_address or self.config.bind[0][0]}:{self.port}"
+        host = self.config.advertise_address or self.config.bind[0][0]
+        return f"{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def _store_problem(self) -> str:
         return "" if self.feed.healthy else "the store is unavailable"
