@@ -200,8 +200,7 @@ class Connection(asyncio.Protocol):
         self._body = None
         self._head_bytes = 0
         self._in_body = False
-        if self._headers:
-            self._headers = {}  # the trailers, which are not the next request's headers either
+        self._headers = {}  # what trailers left is not the next request's headers either
         if "upgrade" in headers and self._parser.should_upgrade():
             self._upgrading = True
             keep_alive = False

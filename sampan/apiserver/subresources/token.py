@@ -59,7 +59,14 @@ def make(context: Context) -> Handler:
         content_type = request.headers.get("content-type", "")
         tree = decode_object(request.body, content_type, TOKEN_REQUEST, options.field_validation, warnings)
         attributes = Attributes(
-            CREATE, registry.resource, info.namespace, info.name, request.user, tree, subresource="token", dry_run=options.dry_run
+            CREATE,
+            registry.resource,
+            info.namespace,
+            info.name,
+            request.user,
+            tree,
+            subresource="token",
+            dry_run=options.dry_run,
         )
         await registry.admission.mutate(attributes)
         registry.admission.validate(attributes)
