@@ -56,14 +56,18 @@ class LeaderElector:
         while not await self._try():
             await self._clock.sleep(RETRY_SECONDS * random.uniform(1.0, 2.2))
         log.info("leading", lease=self._name, identity=self._identity)
+        lost = False
         try:
             async with Tasks() as tasks:
                 tasks.start(self._keep(), f"lease-{self._name}")
                 await work()
         except* LeadershipLost:
-            raise LeadershipLost(f"lost the lease {self._namespace}/{self._name}") from None
+            # Not raised here: Python before 3.11.4 would wrap it into a group again.
+            lost = True
         finally:
             await self._release()
+        if lost:
+            raise LeadershipLost(f"lost the lease {self._namespace}/{self._name}")
 
     async def _keep(self) -> None:
         while True:

@@ -62,10 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         plan = decide(arguments, existing)
         make(plan, progress, fresh=existing is None)
     if arguments.wait > 0:
-        try:
-            asyncio.run(wait(plan, arguments.wait, progress))
-        except* ClusterError as group:
-            raise group.exceptions[0] from None
+        wait_until_usable(plan, arguments.wait, progress)
     if not arguments.no_kubeconfig:
         file = userconfig.add_context(plan, os.environ)
         progress.say(f"context {plan.context} is the current one of {file}")
@@ -140,6 +137,18 @@ def make(plan: ClusterPlan, progress: Progress, *, fresh: bool) -> None:
     processes.supervise_cluster(plan, specs)
     started = [spec.name for spec in specs if spec.name not in running]
     progress.say(f"started {', '.join(started)}" if started else "every process is running")
+
+
+def wait_until_usable(plan: ClusterPlan, seconds: float, progress: Progress) -> None:
+    """Raises the first ClusterError of what is waited for at once."""
+    failures: list[Exception] = []
+    try:
+        asyncio.run(wait(plan, seconds, progress))
+    except* ClusterError as group:
+        # Not raised here: Python before 3.11.4 would wrap it into a group again.
+        failures.extend(group.exceptions)
+    if failures:
+        raise failures[0]
 
 
 async def wait(plan: ClusterPlan, seconds: float, progress: Progress) -> None:
