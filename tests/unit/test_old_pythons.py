@@ -13,7 +13,7 @@ def raises(handler: ast.ExceptHandler) -> list[ast.Raise]:
 
 
 def test_nothing_new_is_raised_where_a_group_is_caught() -> None:
-    """Before 3.11.4 an exception raised in an `except*` block comes out wrapped in a group, which no `except` of its kind sees."""
+    """Before 3.11.4 an exception raised in an `except*` block comes out wrapped in a group, unseen by `except` of its kind."""
     found = []
     for file in sorted(Path(sampan.__file__).parent.rglob("*.py")):
         text = file.read_text()
