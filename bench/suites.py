@@ -216,6 +216,12 @@ async def _time_bindings(client: Client, pods: int, scheduler: subprocess.Popen[
     raise RuntimeError(f"the watch ended after {bound} of {pods} bindings")
 
 
+def testing(bench: Bench) -> list[Row]:
+    """`sampan.testing`, as a test sees it. A process of its own, so that the first cluster is one."""
+    out = subprocess.run([sys.executable, "-m", "bench.testing"], capture_output=True, text=True, check=True).stdout
+    return [Row(*row) for row in json.loads(out)]
+
+
 SUITES: dict[str, Callable[[Bench], list[Row]]] = {
     "idle": idle,
     "create": create,
@@ -225,4 +231,5 @@ SUITES: dict[str, Callable[[Bench], list[Row]]] = {
     "watch": watch,
     "memory": memory,
     "schedule": schedule,
+    "testing": testing,
 }
