@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Mapping, Sequence
 
-from sampan.api.errors import StatusError, method_not_supported
+from sampan.api.errors import StatusError, method_not_supported, too_large_resource_version
 from sampan.api.resource import Resource, Tree
 from sampan.apiserver.answers import dress, is_pretty, json_answer, warning_headers
 from sampan.apiserver.config import APIServerConfig
@@ -29,7 +29,7 @@ from sampan.apiserver.registry.options import (
     revision_of,
     write_options,
 )
-from sampan.apiserver.registry.patching import patch_change
+from sampan.apiserver.registry.patching import patch_change, patch_kind
 from sampan.apiserver.registry.selection import Selection, select
 from sampan.apiserver.registry.table import TableView
 from sampan.apiserver.registry.views import ConvertedView, MetadataView, StoredView, View, frame, list_metadata, whole_list
@@ -139,6 +139,11 @@ class Endpoint:
         selection = self.select(info, options)
         view = self.view_for(negotiate(request.headers.get("accept", "")), request)
         revision = revision_of(options.resource_version)
+        newest = self._feed.store.revision
+        if self._feed.local and options.initial_events is None and revision > newest:
+            # Of a store that was set back, whose clients would else wait, blind, for revisions they have seen before. This
+            # makes them list anew.
+            raise too_large_resource_version(revision, newest)
         if self._feed.local and (options.initial_events is None or revision <= self._feed.revision):
             return self._watch(view, selection, options, revision)
         return self._watch_later(view, selection, options, revision)
@@ -206,6 +211,7 @@ class Endpoint:
         return change
 
     async def patch(self, request: Request, info: RequestInfo, part: Part | None = None) -> Answer:
+        patch_kind(request)
         options = write_options(request.parameters(), "PatchOptions")
         by = self.caller(request, options)
         change = patch_change(request, self.resource, options, by.warnings)

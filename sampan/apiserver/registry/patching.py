@@ -60,11 +60,17 @@ def _check_operations(operations: list[Any]) -> list[str]:
     return unknown
 
 
-def patch_change(request: Request, resource: Resource, options: WriteOptions, warnings: list[str]) -> Change:
-    """What the request's patch does to an object. Raises StatusError 400, 415; the change itself 422."""
+def patch_kind(request: Request) -> str:
+    """The media type of the request's patch. Raises StatusError 415; nothing else of a request is looked at before."""
     kind = media_type(request.headers.get("content-type", ""))
     if kind not in ACCEPTED:
         raise unsupported_media_type(ACCEPTED)
+    return kind
+
+
+def patch_change(request: Request, resource: Resource, options: WriteOptions, warnings: list[str]) -> Change:
+    """What the request's patch does to an object: a change that raises StatusError 400, 413 and 422."""
+    kind = patch_kind(request)
     schema = schema_of(resource.definition)
     decoded: list[tuple[Any, list[str]]] = []
 
