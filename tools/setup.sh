@@ -63,11 +63,11 @@ missing_packages() {
     [ -x /usr/bin/catatonit ] || echo catatonit
     [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
     have kubectl || echo kubernetes-client
+    have curl || echo curl
     "$python" -c 'import ensurepip, venv' 2>/dev/null || echo "$venv_package"
-    case $purpose in
-        test) have curl || echo curl ;;
-        bench) have wrk || echo wrk ;;
-    esac
+    if [ "$purpose" = bench ]; then
+        have wrk || echo wrk
+    fi
 }
 
 install_packages() {
@@ -77,10 +77,19 @@ install_packages() {
     command -v apt-get >/dev/null 2>&1 || fail "these are missing and there is no apt-get to install them with: $packages"
     export DEBIAN_FRONTEND=noninteractive
     step "updating the package lists" "check the sources in /etc/apt and the network" apt-get update -q
-    # Daemons that a package would start are not wanted: a cluster runs its own containerd.
     # shellcheck disable=SC2086
     step "installing $packages" "install them by hand and run this again" \
         apt-get install -q -y --no-install-recommends $packages
+    case " $packages" in
+        *" containerd "*) stop_new_daemon containerd.service ;;
+    esac
+}
+
+# The package starts a daemon for the whole machine, which nobody asked for: each node of a cluster runs its own.
+stop_new_daemon() {
+    if [ -d /run/systemd/system ] && systemctl is-enabled --quiet "$1"; then
+        step "switching off the $1 that came with it" "run systemctl disable --now $1" systemctl disable --now "$1"
+    fi
 }
 
 # Nothing below here runs when the stamp says that it ran with this very input.
@@ -93,12 +102,19 @@ make_venv() {
     if [ -z "$extras" ] && [ "$(cat .venv/.sampan-run 2>/dev/null)" = "$wanted" ]; then
         return 0
     fi
+    if [ ! -w . ] || { [ -e .venv ] && [ ! -w .venv ]; }; then
+        fail "$PWD/.venv is not yours to write: run this as its owner or as root"
+    fi
     if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
         step "making .venv with $("$python" -V)" "remove .venv and run this again" "$python" -m venv --clear .venv
     fi
     step "installing the Python packages of constraints.txt" "check the network and pip's index settings" \
         .venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e ".$extras"
     echo "$wanted" >".venv/.sampan-$([ -n "$extras" ] && echo dev || echo run)"
+    if [ "$(id -u)" = 0 ]; then
+        # After sudo, what is in somebody's clone is theirs.
+        chown -Rh "$(stat -c %u:%g .)" .venv ./*.egg-info
+    fi
 }
 
 link_command() {
@@ -113,6 +129,7 @@ link_command() {
     fi
 }
 
+rm -f "$log" 2>/dev/null || true # of root, after a sudo that failed
 python=$(find_python)
 if [ -z "$python" ]; then
     fail "Python 3.11 or newer is needed: apt-get install python3.11 python3.11-venv, or newer"
