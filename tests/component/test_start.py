@@ -10,9 +10,16 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from sampan.api.types.core_v1 import ConfigMap
 from sampan.apiserver.server import APIServer
+from sampan.client.informer import Informer
+from sampan.client.rest import Client
+from sampan.client.transport import Transport
+from sampan.lib.clock import RealClock
+from sampan.store.memory import MemoryStore
 from sampan.store.sqlite import SQLiteStore
-from tests.component.conftest import Credentials
+from tests.component.conftest import Api, Credentials, core
+from tests.unit.fakeapi import until
 
 
 def test_a_server_that_cannot_start_lets_go_of_what_it_had_taken(credentials: Credentials, tmp_path: Path) -> None:
@@ -29,6 +36,34 @@ def test_a_server_that_cannot_start_lets_go_of_what_it_had_taken(credentials: Cr
 
     async def bounded() -> None:
         async with asyncio.timeout(20):
+            await scenario()
+
+    uvloop.run(bounded())
+
+
+def test_informers_find_the_state_of_a_server_whose_store_was_set_back(api: Api) -> None:
+    async def scenario() -> None:
+        clock = RealClock()
+        async with api.serve(clock, MemoryStore(clock)) as first:
+            port = first.server.port
+            client = Client(Transport(api.credentials.client(first.server.url, "admin", "system:masters")))
+            informer = Informer(client, ConfigMap, namespace="default")
+            running = asyncio.ensure_future(informer.run())
+            for number in range(40):
+                await first.create("configmaps", {"metadata": {"name": f"before-{number}"}})
+            await until(lambda: informer.get("before-39", "default"))
+        async with api.serve(clock, MemoryStore(clock), bind=(("127.0.0.1", port),)) as second:
+            await second.create("configmaps", {"metadata": {"name": "after"}})
+            await until(
+                lambda: [o.metadata.name for o in informer.list() if o.metadata.name != "kube-root-ca.crt"] == ["after"]
+            )
+            future = await second.get(core("pods"), query={"watch": "1", "resourceVersion": "1000000", "timeoutSeconds": "1"})
+            assert (future.status, future.tree["details"]["causes"][0]["reason"]) == (504, "ResourceVersionTooLarge")
+            running.cancel()
+            await client.transport.close()
+
+    async def bounded() -> None:
+        async with asyncio.timeout(30):
             await scenario()
 
     uvloop.run(bounded())
