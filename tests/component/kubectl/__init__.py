@@ -1,0 +1,1 @@
+"""What users type, typed by real kubectls of several versions."""
