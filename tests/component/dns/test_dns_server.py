@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 
 import dns.asyncquery
 import dns.message
@@ -73,7 +74,7 @@ def test_a_service_answers_over_udp_and_tcp_and_is_gone_when_deleted(cluster):
         async with serving(cluster) as server:
             name = "web.default.svc.cluster.local"
             assert (await ask(server, name)).rcode() == dns.rcode.NXDOMAIN
-            await cluster._apply(SERVICE, "default")
+            await cluster.client.request("POST", "/api/v1/namespaces/default/services", body=json.dumps(SERVICE).encode())
             for _ in range(200):
                 found = await ask(server, name)
                 if found.answer:

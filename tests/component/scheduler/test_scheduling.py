@@ -27,7 +27,7 @@ def node(name: str, *, cpu: str = "2", **spec: object) -> dict[str, object]:
 def add_node(cluster: Cluster, name: str, **kwargs: object) -> None:
     """Without the not-ready taint that a new node gets until its agent reports."""
     cluster.apply(node(name, **kwargs))
-    cluster.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": {"taints": None}})
+    cluster.patch(f"node/{name}", {"spec": {"taints": None}})
 
 
 def pod(name: str, *, cpu: str = "100m", **spec: object) -> dict[str, object]:
@@ -110,5 +110,5 @@ def test_a_cordoned_node_takes_no_more_pods_until_it_is_opened_again(plane):
     add_node(plane, "a", unschedulable=True)
     plane.apply(pod("p"))
     plane.wait_for("pod/p", lambda tree: "1 node(s) were unschedulable" in condition(tree, "PodScheduled").get("message", ""))
-    plane.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a"}, "spec": {"unschedulable": None}})
+    plane.patch("node/a", {"spec": {"unschedulable": None}})
     plane.wait_for("pod/p", is_bound)
