@@ -227,7 +227,8 @@ class Endpoint:
         return self._show(request, found.object, 200, by.warnings)
 
     def _delete_options(self, request: Request, query: Mapping[str, str]) -> DeleteOptions:
-        return delete_options(decode_as(request.body, request.headers.get("content-type", ""), _DELETE_OPTIONS), query)
+        content_type = request.headers.get("content-type", "")
+        return delete_options(decode_as(request.body, content_type, _DELETE_OPTIONS) if request.body else None, query)
 
     async def deletecollection(self, request: Request, info: RequestInfo) -> Answer:
         query = request.parameters()

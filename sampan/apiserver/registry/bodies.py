@@ -74,11 +74,9 @@ def check_kind(tree: Tree, resource: Resource) -> None:
         )
 
 
-def decode_as(body: bytes, content_type: str, definition: str) -> Tree | None:
-    """A body of a kind that is not stored (DeleteOptions, Scale, Binding, Eviction), of whatever version it says; None if it is
-    empty. Raises StatusError 400, 415."""
-    if not body:
-        return None
+def decode_as(body: bytes, content_type: str, definition: str) -> Tree:
+    """A body of a kind that is not stored (DeleteOptions, Scale, Binding, Eviction), of whatever version it says. Raises
+    StatusError 400, 415."""
     *_, version, kind = definition.split(".")
     if is_protobuf(content_type):
         body, content_type = msgspec.json.encode(decode_protobuf(body)), "application/json"

@@ -91,7 +91,7 @@ def patch_change(request: Request, resource: Resource, options: WriteOptions, wa
         tree = _checked(patched, surprises, shown, resource, options, warnings)
         # A strategic merge patch is of the typed object, which is what it is, whatever its fields say.
         if kind != STRATEGIC_PATCH and (why := _other_kind(tree, resource)):
-            raise _invalid(shown(), why)
+            raise invalid_patch(shown(), why)
         tree.update({field: old[field] for field in ("kind", "apiVersion") if field in old})
         _check_identity(tree, old, resource)
         return tree
@@ -113,16 +113,17 @@ def _checked(
     try:
         tree, strict = schema_of(resource.definition).admit_tree(patched)
     except TypeProblem as problem:
-        raise _invalid(shown(), str(problem)) from None
+        raise invalid_patch(shown(), str(problem)) from None
     strict = surprises + strict
     if strict and options.field_validation == "Strict":
-        raise _invalid(shown(), strict_message(strict))
+        raise invalid_patch(shown(), strict_message(strict))
     if strict and options.field_validation == "Warn":
         warnings.extend(strict)
     return tree
 
 
-def _invalid(shown: str, why: str) -> StatusError:
+def invalid_patch(shown: str, why: str) -> StatusError:
+    """422 for a patch that makes of an object what cannot be one; `shown` is the patch or the outcome."""
     return invalid_object("", "", "", [invalid("patch", shown, why)])
 
 

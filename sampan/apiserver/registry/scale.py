@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sampan.api.errors import bad_request, invalid
+from sampan.api.decoding import TypeProblem
+from sampan.api.errors import invalid
 from sampan.api.patch import json_patch, merge_patch
 from sampan.api.resource import Scale, Tree
+from sampan.api.schema import schema_of
+from sampan.api.strategic import unprocessable
 from sampan.apiserver.answers import dress, method_not_allowed
 from sampan.apiserver.negotiation import negotiate
-from sampan.apiserver.registry.bodies import decode_as, media_type
+from sampan.apiserver.registry.bodies import decode_as
 from sampan.apiserver.registry.metadata import check_names
 from sampan.apiserver.registry.options import write_options
-from sampan.apiserver.registry.patching import JSON_PATCH, decode_patch
+from sampan.apiserver.registry.patching import JSON_PATCH, decode_patch, invalid_patch, patch_kind
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.lib.http import Answer, Request, Response
 
@@ -95,21 +98,30 @@ async def _write(endpoint: Endpoint, request: Request, info: RequestInfo) -> Ans
 def _wanted(request: Request, shown: Tree, info: RequestInfo) -> Tree:
     content_type = request.headers.get("content-type", "")
     if info.verb == "patch":
-        kind = media_type(content_type)
+        kind = patch_kind(request)
         patch, _ = decode_patch(request.body, kind)
         # A Scale has no lists to merge, so a strategic merge patch does what a merge patch does.
-        patched: Tree = json_patch(shown, patch) if kind == JSON_PATCH else merge_patch(shown, patch)
-        return patched
-    body = decode_as(request.body, content_type, _SCALE) or {}
+        patched = json_patch(shown, patch) if kind == JSON_PATCH else merge_patch(shown, patch)
+        return _checked(patched, info)
+    body = decode_as(request.body, content_type, _SCALE)
     meta = body.setdefault("metadata", {})
     check_names(meta, info.namespace, info.name)
     return body
 
 
+def _checked(patched: Any, info: RequestInfo) -> Tree:
+    if not isinstance(patched, dict):
+        raise unprocessable()
+    try:
+        tree = schema_of(_SCALE).admit_tree(patched).tree
+    except TypeProblem as problem:
+        raise invalid_patch(msgspec.json.encode(patched).decode(), str(problem)) from None
+    check_names(tree.setdefault("metadata", {}), info.namespace, info.name)
+    return tree
+
+
 def _replicas(wanted: Tree, endpoint: Endpoint, name: str) -> int:
-    replicas = (wanted.get("spec") or {}).get("replicas", 0)
-    if not isinstance(replicas, int) or isinstance(replicas, bool):
-        raise bad_request("json: cannot unmarshal into Go struct field ScaleSpec.spec.replicas of type int32")
+    replicas: int = wanted.get("spec", {}).get("replicas", 0)
     if replicas < 0:
         why = "must be greater than or equal to 0"
         raise endpoint.registry.invalid(name, [invalid("spec.replicas", replicas, why)])

@@ -42,7 +42,7 @@ def binding(context: Context) -> Handler:
 
 
 def decode_binding(request: Request) -> Tree:
-    return decode_as(request.body, request.headers.get("content-type", ""), "io.k8s.api.core.v1.Binding") or {}
+    return decode_as(request.body, request.headers.get("content-type", ""), "io.k8s.api.core.v1.Binding")
 
 
 def check(body: Tree, info: RequestInfo, name: str) -> None:

@@ -42,4 +42,4 @@ def eviction(context: Context) -> Handler:
 
 
 def _decode(request: Request) -> dict[str, Any]:
-    return decode_as(request.body, request.headers.get("content-type", ""), "io.k8s.api.policy.v1.Eviction") or {}
+    return decode_as(request.body, request.headers.get("content-type", ""), "io.k8s.api.policy.v1.Eviction")
