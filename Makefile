@@ -4,10 +4,10 @@
 
 up:
 	@tools/setup.sh up
-	@sampan up $(ARGS)
+	@.venv/bin/sampan up $(ARGS)
 
 down:
-	@sampan down $(ARGS)
+	@.venv/bin/sampan down $(ARGS)
 
 test:
 	@tools/setup.sh test

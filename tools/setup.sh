@@ -78,7 +78,7 @@ install_packages() {
     export DEBIAN_FRONTEND=noninteractive
     step "updating the package lists" "check the sources in /etc/apt and the network" apt-get update -q
     # shellcheck disable=SC2086
-    step "installing $packages" "install them by hand and run this again" \
+    step "installing $packages" "check the sources in /etc/apt and the network, or install them by hand" \
         apt-get install -q -y --no-install-recommends $packages
     case " $packages" in
         *" containerd "*) stop_new_daemon containerd.service ;;
@@ -106,7 +106,7 @@ make_venv() {
         fail "$PWD/.venv is not yours to write: run this as its owner or as root"
     fi
     if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-        step "making .venv with $("$python" -V)" "remove .venv and run this again" "$python" -m venv --clear .venv
+        step "making .venv with $("$python" -V)" "apt-get install $venv_package and run this again" "$python" -m venv --clear .venv
     fi
     step "installing the Python packages of constraints.txt" "check the network and pip's index settings" \
         .venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e ".$extras"
