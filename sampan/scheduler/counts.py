@@ -6,12 +6,13 @@ kinds exist: pods that a selector matches, and pods that carry a required anti-a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from sampan.api.selectors import LabelSelector
+from sampan.api.selectors import NOTHING, LabelSelector
 from sampan.scheduler.podinfo import PodInfo, Term
 
 if TYPE_CHECKING:
@@ -45,11 +46,11 @@ class PodCounts:
     def matching(self, namespace: str, selector: LabelSelector) -> Counts:
         """Pods of a namespace that the selector matches, by row; not those on their way out, which are no reason to put the
         next one elsewhere."""
-        return self._counted(_Selection((Term(frozenset((namespace,)), False, selector, ""),), False))
+        return self._counted(_Selection((Term(frozenset((namespace,)), NOTHING, selector, ""),), False))
 
     def selected(self, *terms: Term) -> Counts:
         """Pods that every one of the terms means, by row, until they are gone."""
-        plain = tuple(Term(term.namespaces, term.all_namespaces, term.selector, "") for term in terms)
+        plain = tuple(replace(term, topology_key="") for term in terms)
         return self._counted(_Selection(plain, True))
 
     def _counted(self, selection: _Selection) -> Counts:

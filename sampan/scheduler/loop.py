@@ -7,12 +7,13 @@ ones before. Binding is a request and takes its time; many run at once.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import numpy as np
 
 from sampan.api.errors import StatusError
 from sampan.api.types.apps_v1 import ReplicaSet
-from sampan.api.types.core_v1 import Binding, Node, ObjectReference, Pod, Service
+from sampan.api.types.core_v1 import Binding, Namespace, Node, ObjectReference, Pod, Service
 from sampan.api.types.meta_v1 import ObjectMeta, Status
 from sampan.client.events import NORMAL, WARNING, EventRecorder
 from sampan.client.informer import InformerFactory
@@ -52,6 +53,7 @@ class Scheduler:
         self._pods = self._informers.informer(Pod, fields=UNFINISHED)
         self._services = self._informers.informer(Service)
         self._replica_sets = self._informers.informer(ReplicaSet)
+        self._namespaces = self._informers.informer(Namespace)
         self._events = EventRecorder(client, SCHEDULER_NAME)
         self._queue = SchedulingQueue(self._clock)
         self._table = NodeTable()
@@ -62,11 +64,12 @@ class Scheduler:
     async def run(self) -> None:
         self._nodes.add_handler(self._on_node)
         self._pods.add_handler(self._on_pod)
+        self._namespaces.add_handler(self._on_namespace)
         async with Tasks() as tasks:
             if self._own_informers:
                 tasks.start(self._informers.run(), "scheduler-informers")
             tasks.start(self._events.run(), "scheduler-events")
-            for informer in (self._nodes, self._pods, self._services, self._replica_sets):
+            for informer in (self._namespaces, self._nodes, self._pods, self._services, self._replica_sets):
                 await informer.wait_synced()
             tasks.start(self._queue.run(), "scheduler-queue")
             log.info("started", nodes=len(self._table), pending=len(self._queue))
@@ -94,17 +97,29 @@ class Scheduler:
             if new.metadata.deletionTimestamp:
                 self._queue.remove(new.metadata.uid)
             elif old is None or old.spec != new.spec or old.metadata.labels != new.metadata.labels:
-                self._queue.add(pod_info(new))
+                self._queue.add(pod_info(new, self._namespace_labels(new)))
 
     def _on_assigned(self, old: Pod | None, new: Pod) -> None:
         """A pod on its node counts there; most of its updates are of status and change nothing for us."""
         self._queue.remove(new.metadata.uid)
         placed = self._table.placed.get(new.metadata.uid)
-        if placed is not None and placed.node == new.spec.nodeName and _asks_the_same(placed.info.pod, new):
+        labels = self._namespace_labels(new)
+        if placed is not None and placed.node == new.spec.nodeName and _asks_the_same(placed.info, new, labels):
             return
-        info = pod_info(new)
+        info = pod_info(new, labels)
         self._table.place(info, new.spec.nodeName)
         self._queue.move(lambda waiting: bool(waiting.affinity or waiting.spread))
+
+    def _namespace_labels(self, pod: Pod) -> Mapping[str, str]:
+        namespace = self._namespaces.get(pod.metadata.namespace)
+        return namespace.metadata.labels if namespace else {}
+
+    def _on_namespace(self, old: Namespace | None, new: Namespace | None) -> None:
+        """Affinity terms may mean namespaces by their labels, so pods carry those; they seldom change."""
+        if new is None or new.metadata.labels == (old.metadata.labels if old else {}):
+            return
+        for pod in self._pods.list(new.metadata.name):
+            self._on_pod(None, pod)
 
     def _forget(self, uid: str) -> None:
         self._queue.remove(uid)
@@ -182,10 +197,12 @@ class Scheduler:
         )  # fmt: skip
 
 
-def _asks_the_same(old: Pod, new: Pod) -> bool:
+def _asks_the_same(known: PodInfo, new: Pod, namespace_labels: Mapping[str, str]) -> bool:
     """Whether nothing changed that counts on a node; binding itself set nodeName."""
+    old = known.pod
     return (
-        old.metadata.labels == new.metadata.labels
+        known.namespace_labels == namespace_labels
+        and old.metadata.labels == new.metadata.labels
         and bool(old.metadata.deletionTimestamp) == bool(new.metadata.deletionTimestamp)
         and old.spec.containers == new.spec.containers
     )

@@ -25,12 +25,15 @@ class Term:
     """A required pod (anti-)affinity term: pods it means, and the node label whose value makes a domain."""
 
     namespaces: frozenset[str]
-    all_namespaces: bool
+    namespace_selector: LabelSelector
+    """Namespaces it means by their labels, besides those it names."""
     selector: LabelSelector
     topology_key: str
 
     def matches(self, pod: PodInfo) -> bool:
-        return (self.all_namespaces or pod.namespace in self.namespaces) and self.selector.matches(pod.labels)
+        if pod.namespace not in self.namespaces and not self.namespace_selector.matches(pod.namespace_labels):
+            return False
+        return self.selector.matches(pod.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class PodInfo:
     namespace: str
     uid: str
     labels: Mapping[str, str]
+    namespace_labels: Mapping[str, str]
     priority: int
     requests: dict[str, int]
     """Resource → amount: milli-CPU for cpu, whole units for the others; always with "pods": 1."""
@@ -71,7 +75,7 @@ class PodInfo:
     """Equal for pods that ask the same of a node's own attributes (name, labels, taints)."""
 
 
-def pod_info(pod: Pod) -> PodInfo:
+def pod_info(pod: Pod, namespace_labels: Mapping[str, str] | None = None) -> PodInfo:
     spec = pod.spec
     requests, scored_cpu, scored_memory = _requests(spec)
     affinity = spec.affinity
@@ -85,6 +89,7 @@ def pod_info(pod: Pod) -> PodInfo:
         namespace=namespace,
         uid=pod.metadata.uid,
         labels=pod.metadata.labels,
+        namespace_labels=namespace_labels or {},
         priority=spec.priority or 0,
         requests=requests,
         scored_cpu=scored_cpu,
@@ -167,8 +172,7 @@ def _terms(terms: Iterable[PodAffinityTerm], pod: Pod) -> tuple[Term, ...]:
     return tuple(
         Term(
             frozenset(term.namespaces or (() if term.namespaceSelector else (pod.metadata.namespace,))),
-            # A namespace selector that selects something by label needs the namespaces' labels; the empty one means all.
-            term.namespaceSelector is not None,
+            from_label_selector(term.namespaceSelector),
             _selector(term.labelSelector, term.matchLabelKeys, pod),
             term.topologyKey,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sampan.scheduler.framework import Unschedulable
+from sampan.scheduler.podinfo import pod_info
 from tests.unit.scheduler.build import choose, node, place, pod, table_of
 
 HELPLESS = "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
@@ -218,6 +219,19 @@ def test_affinity_joins_its_own_kind_and_the_first_goes_anywhere():
     zone = {"a": "x", "b": "y", "c": "y"}
     second = pod("w1", labels={"app": "web"}, affinity=together)
     assert zone[choose(table, second)] == zone[table.placed["uid-w0"].node]
+
+
+def test_an_affinity_term_means_namespaces_by_their_labels():
+    term = {
+        "labelSelector": {"matchLabels": {"app": "web"}},
+        "topologyKey": "kubernetes.io/hostname",
+        "namespaceSelector": {"matchLabels": {"team": "blue"}},
+    }
+    alone = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    for team, node_left in (("blue", "b"), ("red", "a")):
+        table = table_of(node("a"), node("b", cpu="1"))
+        table.place(pod_info(pod("w", labels={"app": "web"}), {"team": team}), "a")
+        assert choose(table, pod("p", affinity=alone)) == node_left
 
 
 def test_an_extended_resource_is_counted_like_the_others():
