@@ -12,6 +12,7 @@ A process that ends is started again: at once when it had run for ten seconds, e
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -82,7 +83,7 @@ class Process:
         return self.start_time == start_time
 
     def _watch(self) -> None:
-        self.descriptor = os.pidfd_open(self.pid)
+        self.descriptor = pidfd_of(self.pid)
         self.start_time = start_time_of(self.pid)
         self.started = time.time()
 
@@ -107,6 +108,17 @@ class Process:
             "restarts": self.restarts,
             "last_exit": self.last_exit,
         }
+
+
+def pidfd_of(pid: int) -> int:
+    """Raises ProcessLookupError when there is no such process."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError as error:
+        # What older kernels, of Debian 12 too, say of a process that is being reaped this very moment.
+        if error.errno == errno.EINVAL:
+            raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH)) from None
+        raise
 
 
 def start_time_of(pid: int) -> str:

@@ -298,7 +298,7 @@ def _signal(cluster: str, pids: Iterable[int], number: signal.Signals) -> None:
     mark = f"{MARK}={cluster}".encode()
     for pid in pids:
         try:
-            descriptor = os.pidfd_open(pid)
+            descriptor = supervise.pidfd_of(pid)
         except ProcessLookupError:
             continue
         try:
@@ -314,7 +314,7 @@ def _wait_gone(pids: Iterable[int], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     for pid in pids:
         try:
-            descriptor = os.pidfd_open(pid)
+            descriptor = supervise.pidfd_of(pid)
         except ProcessLookupError:
             continue
         poll = select.poll()
