@@ -21,6 +21,7 @@ from sampan.dns.forward import Forwarder, Server
 from sampan.dns.zone import Zone
 from sampan.lib.log import get_logger
 
+FREE_PORT_TRIES = 20
 CACHE_ENTRIES = 10_000
 CACHED_QUERY_BYTES = 512
 """Longer queries are nobody's habit; as keys of the cache they would only fill memory."""
@@ -75,13 +76,25 @@ class DNSServer:
             await asyncio.Event().wait()
 
     async def _listen(self, sockets: AsyncExitStack) -> None:
-        loop = asyncio.get_running_loop()
         for ip, port in self._bind:
-            transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), local_addr=(ip, port))
-            sockets.callback(transport.close)
-            bound = transport.get_extra_info("sockname")[:2]
-            sockets.callback((await asyncio.start_server(self._serve_tcp, ip, bound[1])).close)
-            self.addresses.append(bound)
+            for tries in range(FREE_PORT_TRIES):
+                try:
+                    self.addresses.append(await self._bind_both(sockets, ip, port))
+                    break
+                except OSError:
+                    # A port that is free for one protocol may be taken for the other; "any" means one free for both.
+                    if port or tries == FREE_PORT_TRIES - 1:
+                        raise
+
+    async def _bind_both(self, sockets: AsyncExitStack, ip: str, port: int) -> Server:
+        """UDP and TCP on one port."""
+        loop = asyncio.get_running_loop()
+        listener = await asyncio.start_server(self._serve_tcp, ip, port)
+        sockets.callback(listener.close)
+        bound: Server = listener.sockets[0].getsockname()[:2]
+        transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), local_addr=bound)
+        sockets.callback(transport.close)
+        return bound
 
     def _forget(self) -> None:
         self._cache.clear()

@@ -52,7 +52,9 @@ async def serving(cluster: Cluster, *, upstream=()):
     server = DNSServer(cluster.client, bind=[("127.0.0.1", 0)], upstream=upstream)
     task = asyncio.ensure_future(server.run())
     try:
-        await asyncio.wait_for(server.ready.wait(), 10)
+        ready = asyncio.ensure_future(server.ready.wait())
+        await asyncio.wait({ready, task}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        assert ready.done(), task
         yield server
     finally:
         task.cancel()
