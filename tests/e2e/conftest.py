@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.local import LocalCluster, what_is_missing
+from tests.e2e.local import LocalCluster, eventually, what_is_missing
+from tests.e2e.space import Space
 
 MISSING = what_is_missing()
 
@@ -40,10 +41,25 @@ def new_cluster(tmp_path: Path) -> Iterator[Callable[..., LocalCluster]]:
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
-    """One running cluster of one node, shared by tests that keep to namespaces of their own."""
+    """One running cluster of two nodes, shared by tests that keep to namespaces of their own."""
     cluster = LocalCluster(tmp_path_factory.mktemp("live"))
     try:
-        cluster.up()
+        cluster.up("--nodes", "2")
         yield cluster
     finally:
         cluster.down()
+
+
+@pytest.fixture(scope="module")
+def space(live: LocalCluster, request: pytest.FixtureRequest) -> Iterator[Space]:
+    """A namespace of the shared cluster, one for each file of tests."""
+    name = request.module.__name__.rpartition("test_")[2].replace("_", "-")
+    live.kubectl("create", "namespace", name)
+    made = Space(live, name)
+    try:
+        eventually(
+            lambda: made.kubectl("get", "serviceaccount", "default", check=False).returncode == 0, "the namespace is furnished"
+        )
+        yield made
+    finally:
+        live.kubectl("delete", "namespace", name, "--wait=false", check=False)

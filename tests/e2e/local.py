@@ -30,11 +30,15 @@ def what_is_missing() -> str:
 
 
 def kubectls() -> dict[str, str]:
-    """The kubectl programs of this machine by minor version: the one on the PATH and its versioned neighbours."""
+    """The kubectl programs of this machine by minor version: the one on the PATH and its versioned neighbours.
+
+    More directories with programs named kubectl.1.NN may be given in SAMPAN_KUBECTLS, separated by colons.
+    """
     found = shutil.which("kubectl")
     if found is None:
         return {}
     places = {Path(found).parent, Path(os.path.realpath(found)).parent}
+    places |= {Path(place) for place in os.environ.get("SAMPAN_KUBECTLS", "").split(":") if place}
     neighbours = {path.name: str(path) for place in places for path in place.glob("kubectl.1.*")}
     versions = {m[1]: path for name, path in neighbours.items() if (m := re.fullmatch(r"kubectl\.(1\.\d+)", name))}
     return versions or {"default": found}
