@@ -98,11 +98,12 @@ def _without_container(
                 made.state = APIState(terminated=lost)
                 return
             made.lastState = APIState(terminated=lost)
-    if known.terminated:
-        made.state = APIState(terminated=ContainerStateTerminated(reason="ContainerStatusUnknown", message=GONE, exitCode=137))
-        return
     sandbox = state.sandbox
     waits = bool(pod.spec.initContainers) and not (sandbox is not None and initialized(pod, state, sandbox.id))
+    if known.terminated and not waits:
+        # Of a pod that got past its init containers nobody can say that this one did well.
+        made.state = APIState(terminated=ContainerStateTerminated(reason="ContainerStatusUnknown", message=GONE, exitCode=137))
+        return
     made.state = APIState(waiting=ContainerStateWaiting(reason=POD_INITIALIZING if waits else CONTAINER_CREATING))
 
 

@@ -5,7 +5,7 @@ After kuberuntime's generatePodSandboxConfig and generateContainerConfig.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,7 +107,7 @@ def container_config(
         args=expand_all(container.args, variables),
         working_dir=container.workingDir,
         env=environment,
-        mounts=mounts(container, paths),
+        mounts=mounts(container, paths, read_only_volumes(pod)),
         labels=labels.container_labels(pod, container),
         annotations=labels.container_annotations(pod, container, restart_count, message),
         log_path=f"{container.name}/{restart_count}.log",
@@ -119,7 +119,12 @@ def container_config(
     )
 
 
-def mounts(container: AnyContainer, paths: Paths) -> list[Mount]:
+def read_only_volumes(pod: Pod) -> frozenset[str]:
+    """Volumes whose files are the API's: a container that wrote into them would see its changes vanish."""
+    return frozenset(v.name for v in pod.spec.volumes if v.configMap or v.secret or v.projected or v.downwardAPI)
+
+
+def mounts(container: AnyContainer, paths: Paths, read_only: Collection[str] = ()) -> list[Mount]:
     made = []
     for index, mount in enumerate(container.volumeMounts):
         source = paths.sub_paths.get(index) or paths.volumes.get(mount.name)
@@ -130,7 +135,7 @@ def mounts(container: AnyContainer, paths: Paths) -> list[Mount]:
             Mount(
                 container_path=mount.mountPath if mount.mountPath.startswith("/") else "/" + mount.mountPath,
                 host_path=str(source),
-                readonly=bool(mount.readOnly),
+                readonly=bool(mount.readOnly) or mount.name in read_only,
                 propagation=PROPAGATIONS.get(mount.mountPropagation, Propagation.PRIVATE),
             )
         )
