@@ -132,7 +132,7 @@ class Policy:
             self._roles.pop((obj.namespace, obj.name), None)
             return
         binding = self._bindings.pop((obj.namespace, obj.name), None)
-        if binding is None:
+        if binding is None or not binding.subjects:
             return
         bound = self._bound[obj.namespace]
         for subject in binding.subjects:
