@@ -197,13 +197,13 @@ def test_bindings_that_are_gone_leave_nothing_behind() -> None:
 
 def test_a_binding_of_nobody_comes_changes_and_goes() -> None:
     cluster = Cluster()
-    cluster.role(rule("get", resources="pods"))
-    cluster.bind(namespace="dev")
-    cluster.bind(user("jane"), namespace="dev")
-    assert cluster.allows(User("jane"), pods("get", namespace="dev"))
-    cluster.bind(namespace="dev")
-    cluster.bind(namespace="dev", deleted=True)
-    assert not cluster.allows(User("jane"), pods("get", namespace="dev"))
+    cluster.role(rule("get", "core", "pods"))
+    cluster.bind(namespace="shop")
+    cluster.bind(user("bob"), namespace="shop")
+    assert cluster.allows(BOB, pods("get", namespace="shop"))
+    cluster.bind(namespace="shop")
+    cluster.bind(namespace="shop", deleted=True)
+    assert not cluster.allows(BOB, pods("get", namespace="shop"))
 
 
 def test_a_cache_that_is_filled_anew_replaces_the_policy() -> None:
