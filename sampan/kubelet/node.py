@@ -167,8 +167,9 @@ class NodeKeeper:
                 lease = await self._renew(lease)
                 failures = 0
             except StatusError as error:
-                # Changed or deleted by somebody else: read it again.
+                # Changed or deleted by somebody else: read it again. It goes with the Node, so see soon whether that is there.
                 lease = None
+                self._reported_at = None
                 failures += 1
                 if error.reason not in (CONFLICT, NOT_FOUND, ALREADY_EXISTS):
                     log.warning("lease not renewed", error=error.message)

@@ -69,6 +69,28 @@ def test_a_node_registers_itself_ready_and_renews_its_lease(play: Callable[[Play
     play(scenario)
 
 
+def test_a_deleted_node_comes_back_soon_while_its_agent_runs(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        async with nodes(served) as world:
+            world.start(status_seconds=0.05, lease_renew_seconds=0.05)
+
+            async def leased() -> list[Lease]:
+                return (await world.client.list(Lease, "kube-node-lease")).items
+
+            await world.until(leased)
+            old = await world.client.get(Node, "node-1")
+            await world.client.delete(Node, "node-1")
+            # As the garbage collector does, since the Node owns it.
+            await world.client.delete(Lease, "node-1", "kube-node-lease")
+
+            async def back() -> bool:
+                return any(node.metadata.uid != old.metadata.uid for node in (await world.client.list(Node)).items)
+
+            await world.until(back)
+
+    api(scenario)
+
+
 def test_a_pod_runs_gets_an_address_and_becomes_ready(play: Callable[[Play], None]) -> None:
     async def scenario(world: Nodes) -> None:
         await world.pod("web")
