@@ -114,7 +114,10 @@ def too_many(path: str, actual: int, limit: int) -> FieldError:
 
 
 class StatusError(Exception):
-    """A failure that is an API answer: HTTP code, reason, message and details as `metav1.Status` has them."""
+    """A failure that is an API answer: HTTP code, reason, message and details as `metav1.Status` has them.
+
+    Details that are empty are sent, None are not.
+    """
 
     def __init__(
         self,
@@ -130,6 +133,7 @@ class StatusError(Exception):
         self.reason = reason
         self.message = message
         self.details = details or {}
+        self._sends_details = details is not None
         if retry_after_seconds:
             self.details["retryAfterSeconds"] = retry_after_seconds
         self.retry_after_seconds = retry_after_seconds
@@ -144,7 +148,7 @@ class StatusError(Exception):
             "message": self.message,
             "reason": self.reason,
         }
-        if self.details:
+        if self.details or self._sends_details:
             body["details"] = self.details
         body["code"] = self.code
         return body
@@ -152,13 +156,13 @@ class StatusError(Exception):
     @classmethod
     def from_status(cls, status: dict[str, Any], code: int) -> StatusError:
         """What a server's answer says; `code` is the HTTP status, used where the body names none."""
-        details = status.get("details") or {}
+        details = status.get("details")
         return cls(
             status.get("code") or code,
             status.get("reason") or "",
             status.get("message") or f"the server answered {code}",
-            details=dict(details),
-            retry_after_seconds=details.get("retryAfterSeconds", 0),
+            details=None if details is None else dict(details),
+            retry_after_seconds=(details or {}).get("retryAfterSeconds", 0),
         )
 
 
@@ -216,7 +220,8 @@ def method_not_supported(plural: str, group: str, verb: str) -> StatusError:
 
 
 def page_not_found() -> StatusError:
-    return StatusError(404, NOT_FOUND, "the server could not find the requested resource")
+    # Empty details as upstream's: `kubectl debug` looks into them without asking whether they are there.
+    return StatusError(404, NOT_FOUND, "the server could not find the requested resource", details={})
 
 
 def unsupported_media_type(accepted: Sequence[str]) -> StatusError:

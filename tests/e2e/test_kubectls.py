@@ -107,3 +107,14 @@ def test_a_pod_runs_and_is_removed(old: Space) -> None:
     run = ("run", "visitor", "--image=localhost/busybox:1", "--restart=Never", "--rm", "-i", "--quiet", "--", "cat")
     assert old.kubectl(*run, input_text="piped\n").stdout.startswith("piped\n")
     assert old.out("get", "pods", "visitor", "--ignore-not-found") == ""
+
+
+def test_what_is_not_there_yet_is_said_plainly(old: Space, web: str) -> None:
+    done = old.kubectl("debug", web, "--image=localhost/busybox:1", "--", "true", check=False)
+    reason = '(error from server: "the server could not find the requested resource")'
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        1,
+        f"error: ephemeral containers are disabled for this cluster {reason}",
+    )
+    served = old.kubectl("apply", "--server-side", "-f", "-", input_text=json.dumps(pod("applied")), check=False)
+    assert served.returncode == 1 and "Server-side apply not available on the server:" in served.stderr
