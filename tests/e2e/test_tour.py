@@ -222,8 +222,15 @@ def talker(space: Space) -> str:
     second = shell("for i in 1 2 3; do echo two $i; done; exec sleep 3600", name="second")
     for each in (first, second):
         each["volumeMounts"] = [{"name": "shared", "mountPath": "/shared"}]
-    space.start(pod("talker", first, second, volumes=[{"name": "shared", "emptyDir": {}}]))
+    space.apply(pod("talker", first, second, volumes=[{"name": "shared", "emptyDir": {}}]))
+    # Without a probe it is ready while its first run still lasts, too.
+    eventually(lambda: restarts(space, "talker") == 1 and space.is_ready("talker"), "the first container runs again")
     return "talker"
+
+
+def restarts(space: Space, name: str) -> int:
+    count: int = space.state(name).get("restartCount", 0)
+    return count
 
 
 @TODAYS_KUBECTL
