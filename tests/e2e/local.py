@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -44,6 +45,20 @@ def kubectls() -> dict[str, str]:
     return versions or {"default": found}
 
 
+def newest_kubectl() -> str:
+    """The one that clusters are tried with; "" without any."""
+    return max(kubectls().items(), key=lambda item: _minor(item[0]), default=("", ""))[1]
+
+
+@functools.cache
+def speaks_as_of_old() -> bool:
+    """Whether that one is older than 1.27, as Debian 12's: it words some answers differently and lacks some commands."""
+    if not (program := newest_kubectl()):
+        return False
+    told = subprocess.run([program, "version", "--client", "--output=json"], capture_output=True, timeout=KUBECTL_SECONDS)
+    return int(json.loads(told.stdout)["clientVersion"]["minor"].rstrip("+")) < 27
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
@@ -59,7 +74,7 @@ class LocalCluster:
         self.port = free_port()
         self.kubeconfig = home / "kubeconfig"
         self.environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig), "HOME": str(home)}
-        self.kubectl_path = max(kubectls().items(), key=lambda item: _minor(item[0]))[1]
+        self.kubectl_path = newest_kubectl()
 
     def sampan(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`sampan ARGUMENTS`, with --name where the command takes it."""
