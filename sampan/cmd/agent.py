@@ -51,6 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--service-cluster-ip-range", default="10.96.0.0/12", metavar="CIDR", help="addresses of Services (%(default)s)")
     add("--resolv-conf", default="/etc/resolv.conf", metavar="FILE", help="the node's resolvers; empty: none (%(default)s)")
     add("--cgroup-root", default="/", metavar="PATH", help="cgroup under which pods are put (%(default)s)")
+    add(
+        "--default-registry",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="host whose pull secrets serve images without one",
+    )
     add("--max-pods", type=int, default=110, metavar="N", help="(%(default)s)")
     add("--node-labels", default="", metavar="K=V[,K=V]", help="labels the node registers with")
     add("--cni-conf-dir", default="/etc/cni/net.d", metavar="DIR", help="where the CNI configuration is written (%(default)s)")
@@ -132,6 +139,7 @@ async def work(arguments: argparse.Namespace, config: ClientConfig, files: Mappi
             cluster_domain=arguments.cluster_domain,
             labels=labels(arguments.node_labels),
             max_pods=arguments.max_pods,
+            default_registries=arguments.default_registry,
             serving_cert=files["serving_cert"],
             serving_key=files["serving_key"],
             client_ca=files["client_ca"],

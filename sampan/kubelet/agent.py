@@ -83,7 +83,7 @@ class Agent:
             clock=self._clock,
             machine=self._machine,
             objects=Objects(client),
-            images=Images(runtime, self._recorder, self._clock),
+            images=Images(runtime, self._recorder, self._clock, config.default_registries),
             services=self._services,
             cgroups=Cgroups() if config.manage_cgroups and config.root_dir is not None else None,
             allocatable=allocatable(config, self._machine),

@@ -26,6 +26,8 @@ class AgentConfig:
     reserved: Mapping[str, str] = field(default_factory=dict)
     """What of the capacity pods may not have."""
     max_pods: int = 110
+    default_registries: Sequence[str] = ()
+    """Hosts of the registry that images without one come from: pull secrets for them serve such images, too."""
     provider_id: str = ""
     serving_cert: bytes = b""
     serving_key: bytes = b""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from sampan.api.types.core_v1 import Pod, Secret
 from sampan.client.events import EventRecorder
@@ -61,12 +61,16 @@ def _without_domain(image: str) -> str:
 class Images:
     """One node's image pulls; `back_off` is shared by all containers of a pod that want the same image."""
 
-    def __init__(self, runtime: Runtime, recorder: EventRecorder, clock: Clock) -> None:
+    def __init__(
+        self, runtime: Runtime, recorder: EventRecorder, clock: Clock, default_registries: Collection[str] = ()
+    ) -> None:
+        """`default_registries`: the names of the registry that images without one come from."""
         self._runtime = runtime
         self._recorder = recorder
         self._clock = clock
         self._backoff = Backoff(clock)
         self._errors: dict[str, str] = {}
+        self._default_registries = default_registries
 
     async def ensure(
         self,
@@ -149,7 +153,8 @@ class Images:
         found: list[ImageCredentials] = []
         for reference in pod.spec.imagePullSecrets:
             try:
-                found.extend(credentials_in(await secret(pod.metadata.namespace, reference.name), image))
+                held = await secret(pod.metadata.namespace, reference.name)
+                found.extend(credentials_in(held, image, self._default_registries))
             except ConfigError:
                 # Upstream pulls without a secret that is not there; the registry decides.
                 continue
@@ -175,7 +180,7 @@ class Images:
             del self._errors[key]
 
 
-def credentials_in(secret: Secret, image: str) -> Sequence[ImageCredentials]:
+def credentials_in(secret: Secret, image: str, default_registries: Collection[str] = ()) -> Sequence[ImageCredentials]:
     """Of a docker config secret: the entries that are for the image's registry, the most specific first."""
     text = secret.data.get(".dockerconfigjson")
     legacy = secret.data.get(".dockercfg")
@@ -189,12 +194,13 @@ def credentials_in(secret: Secret, image: str) -> Sequence[ImageCredentials]:
     except ValueError:
         return []
     first = image.split("/", 1)[0]
-    registry = first if "/" in image and (any(c in first for c in ".:") or first == "localhost") else "docker.io"
+    names_one = "/" in image and (any(c in first for c in ".:") or first == "localhost")
+    registries = (first,) if names_one else default_registries
     matching = []
     for server, entry in auths.items():
         bare = re.sub(r"^https?://", "", server).rstrip("/")
         host = bare.split("/", 1)[0]
-        if host == registry or (registry == "docker.io" and host in ("index.docker.io", "docker.io")):
+        if host in registries:
             matching.append((len(bare), server, entry))
     matching.sort(key=lambda m: -m[0])
     return [_credentials(server, entry) for _, server, entry in matching if isinstance(entry, dict)]

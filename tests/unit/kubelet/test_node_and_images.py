@@ -136,6 +136,7 @@ def test_pull_secrets_are_matched_by_registry_the_nearest_first() -> None:
     found = credentials_in(Secret(data=data), "example.com/team/app:1")
     assert [(c.username, c.password) for c in found] == [("u2", "p2"), ("user", "pass")]
     assert not credentials_in(Secret(data=data), "busybox:1")
+    assert credentials_in(Secret(data=data), "busybox:1", ["example.com"]) == found
 
 
 SCRIPTS = [
