@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -371,9 +370,7 @@ def test_broken_yaml_is_refused(body: bytes, why: str) -> None:
 def test_an_alias_bomb_does_not_go_off() -> None:
     lines = ["a0: &a0 [x,x,x,x,x,x,x,x,x,x]"]
     lines += [f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)]
-    began = time.monotonic()
     assert "excessive aliasing" in refusal("\n".join(lines).encode(), yaml=True)
-    assert time.monotonic() - began < 5
 
 
 OMITTED = [
