@@ -45,6 +45,7 @@ FIRST_RETRY_SECONDS = 0.05
 LONGEST_RETRY_SECONDS = 10.0
 WATCH_SECONDS = (300, 600)
 """A watch asks the server to end it after a time drawn from this range, so that servers can shed load."""
+SHORT_WATCH_SECONDS = 1.0
 GRACE_SECONDS = 30
 
 Handler = Callable[[T | None, T | None], None]
@@ -159,6 +160,7 @@ class Informer(Generic[T]):
 
     async def _watch(self) -> State:
         seconds = random.randint(*WATCH_SECONDS)
+        begun, silent = self._client.clock.monotonic(), True
         batches = watch_batches(
             self._client, self.cls, self._namespace, labels=self._labels, fields=self._fields,
             resource_version=self._revision, timeout_seconds=seconds,
@@ -166,10 +168,12 @@ class Informer(Generic[T]):
         # A server that does not end it in time is gone without a word.
         async with asyncio.timeout(seconds + GRACE_SECONDS), aclosing(batches):
             async for batch in batches:
-                self._failures = 0
+                self._failures, silent = 0, False
                 for event in batch:
                     self._take(event)
-        await self._client.clock.sleep(FIRST_RETRY_SECONDS)  # a server that ends each watch at once must not make us spin
+        if silent and self._client.clock.monotonic() - begun < SHORT_WATCH_SECONDS:
+            # A server that ends each watch at once must not make us spin; after any other nothing may be missed by waiting.
+            raise EOFError("the watch ended at once and without an event")
         return State.WATCHING
 
     def _after_refusal(self, error: StatusError) -> State:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sampan.client import informer
 from sampan.lib.clock import parse_rfc3339
 from sampan.testing import Cluster, ManualClock
 from tests.component.testing.conftest import deployment, phase, pod
@@ -126,6 +127,14 @@ def test_a_long_time_leaves_the_cluster_well(still: Cluster):
     assert not still.list("pods", fields="status.phase!=Running")
     still.apply(deployment("later"))
     still.wait_for("deploy/later", "rollout")
+
+
+def test_what_happens_as_watches_end_is_missed_by_nobody(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(informer, "WATCH_SECONDS", (60, 60))
+    with Cluster(nodes=2, clock=ManualClock(START)) as still:
+        still.advance(60)
+        still.apply(deployment("web"))
+        still.wait_for("deploy/web", "rollout")
 
 
 def test_real_time_cannot_be_turned(shared: Cluster):
