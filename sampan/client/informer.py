@@ -160,18 +160,23 @@ class Informer(Generic[T]):
 
     async def _watch(self) -> State:
         seconds = random.randint(*WATCH_SECONDS)
-        begun, silent = self._client.clock.monotonic(), True
         batches = watch_batches(
             self._client, self.cls, self._namespace, labels=self._labels, fields=self._fields,
             resource_version=self._revision, timeout_seconds=seconds,
         )  # fmt: skip
-        # A server that does not end it in time is gone without a word.
-        async with asyncio.timeout(seconds + GRACE_SECONDS), aclosing(batches):
-            async for batch in batches:
-                self._failures, silent = 0, False
-                for event in batch:
-                    self._take(event)
-        if silent and self._client.clock.monotonic() - begun < SHORT_WATCH_SECONDS:
+        begun, silent = self._client.clock.monotonic(), True
+        try:
+            # A server that does not end it in time is gone without a word.
+            async with asyncio.timeout(seconds + GRACE_SECONDS), aclosing(batches):
+                async for batch in batches:
+                    silent = False
+                    for event in batch:
+                        self._take(event)
+        finally:
+            brief = silent and self._client.clock.monotonic() - begun < SHORT_WATCH_SECONDS
+            if not brief:
+                self._failures = 0
+        if brief:
             # A server that ends each watch at once must not make us spin; after any other nothing may be missed by waiting.
             raise EOFError("the watch ended at once and without an event")
         return State.WATCHING

@@ -60,7 +60,7 @@ async def watch_batches(
     bookmarks: bool = True,
     timeout_seconds: int = 0,
 ) -> AsyncGenerator[list[WatchEvent[T]], None]:
-    """As `watch`, in the batches that came in one read; an empty batch says that the watch is established."""
+    """As `watch`, in the batches that came in one read."""
     query = {"watch": "true", **selection(labels, fields)}
     if resource_version:
         query["resourceVersion"] = resource_version
@@ -71,13 +71,12 @@ async def watch_batches(
     async with client.transport.stream("GET", cls.api.path(namespace), query=query, accept=list_accept(cls)) as stream:
         if stream.status >= 400:
             raise failure(stream.status, b"".join([chunk async for chunk in stream]))
-        yield []
         rest = b""
         async for chunk in stream:
             lines = (rest + chunk).split(b"\n")
             rest = lines.pop()
-            if lines:
-                yield [_event(cls, line) for line in lines if line]
+            if batch := [_event(cls, line) for line in lines if line]:
+                yield batch
 
 
 def _event(cls: type[T], line: bytes) -> WatchEvent[T]:

@@ -12,6 +12,7 @@ from sampan.client.codec import decode, partial
 from sampan.client.informer import Informer, InformerFactory, clone
 from sampan.client.rest import Client
 from sampan.client.transport import Transport
+from sampan.lib.clock import ManualClock
 from sampan.lib.http import Response
 from sampan.lib.tasks import Tasks
 from tests.unit.fakeapi import FakeAPI, failure, pod, run, serving, until
@@ -72,6 +73,25 @@ def test_a_watch_that_ends_goes_on_from_the_last_revision_without_a_list() -> No
             await until(lambda: told == ["+a", "+b"])
             assert api.watches == 2
             assert sum("watch" not in r.query for r in api.requests) == 1
+
+    run(work())
+
+
+def test_a_server_that_ends_each_watch_at_once_is_asked_ever_more_seldom() -> None:
+    async def work() -> None:
+        api, clock = FakeAPI(), ManualClock()
+        listed = Response(200, b'{"metadata": {"resourceVersion": "1"}, "items": []}')
+        api.answers = [listed] + [Response(200)] * 4
+        waits: list[float] = []
+        async with serving(api) as (client, _), Tasks() as tasks:
+            tasks.start(Informer(Client(client.transport, clock), Pod).run(), "informer")
+            for watches in range(1, 5):
+                await until(lambda: clock.next_wake is not None)
+                assert len(api.requests) == 1 + watches
+                waits.append(clock.next_wake or 0)
+                await clock.advance(waits[-1])
+            await until(lambda: api.watches == 1)
+        assert 0 < waits[0] < waits[1] < waits[2] < waits[3]
 
     run(work())
 
