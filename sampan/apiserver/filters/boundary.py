@@ -34,9 +34,16 @@ async def _guard(request: Request, answer: Awaitable[Answer]) -> Answer:
 
 
 def refuse(request: Request, error: Exception) -> Response:
+    known = refusal(error)
+    if known.code == 500 and known is not error:
+        log.exception("request failed", method=request.method, path=request.path, exc_info=error)
+    return failure(known)
+
+
+def refusal(error: Exception) -> StatusError:
+    """What the client is told of `error`."""
     if isinstance(error, StatusError):
-        return failure(error)
+        return error
     if isinstance(error, StoreUnavailable):
-        return failure(service_unavailable(f"the store is unavailable: {error}"))
-    log.exception("request failed", method=request.method, path=request.path, exc_info=error)
-    return failure(internal_error(f"{type(error).__name__}: {error}"))
+        return service_unavailable(f"the store is unavailable: {error}")
+    return internal_error(f"{type(error).__name__}: {error}")

@@ -6,9 +6,8 @@ from collections.abc import Awaitable
 from time import perf_counter
 from typing import Any
 
-from sampan.api.errors import StatusError
 from sampan.api.scheme import Scheme
-from sampan.apiserver.filters.boundary import ANSWERS, refuse
+from sampan.apiserver.filters.boundary import ANSWERS, refusal
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.lib.http import Answer, Filter, Handler, Request, Response, Stream
 from sampan.lib.metrics import Counter, Gauge, Histogram
@@ -86,14 +85,14 @@ def measure(scheme: Scheme) -> Filter:
             try:
                 answer = inner(request)
             except Exception as error:
-                found.done(error.code if isinstance(error, StatusError) else 500, started)
+                found.done(refusal(error).code, started)
                 raise
             if type(answer) is Response:
                 found.done(answer.status, started)
                 return answer
             if isinstance(answer, Stream):
                 return _long(answer, key, found, started)
-            return answer if isinstance(answer, ANSWERS) else _later(request, answer, key, found, started)
+            return answer if isinstance(answer, ANSWERS) else _later(answer, key, found, started)
 
         return handle
 
@@ -105,12 +104,13 @@ def _exists(scheme: Scheme, info: RequestInfo) -> bool:
     return resource is not None and (not info.subresource or info.subresource in _SUBRESOURCES)
 
 
-async def _later(request: Request, answer: Awaitable[Answer], key: _Key, found: _Children, started: float) -> Answer:
+async def _later(answer: Awaitable[Answer], key: _Key, found: _Children, started: float) -> Answer:
     found.running.inc()
     try:
         result = await answer
     except Exception as error:
-        result = refuse(request, error)
+        found.done(refusal(error).code, started)
+        raise
     finally:
         found.running.dec()
     if isinstance(result, Response):
