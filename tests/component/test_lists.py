@@ -11,6 +11,7 @@ import pytest
 
 from sampan.lib.clock import ManualClock
 from tests.component.conftest import Answer, Api, Served, core
+from tests.unit.fakeapi import until
 
 CONFIG_MAPS = core("configmaps", "default")
 
@@ -143,8 +144,9 @@ def test_the_future_is_waited_for_and_then_refused(api: Api, path: str) -> None:
     async def scenario(server: Served) -> None:
         await fill(server, 1)
         future = str(server.store.revision + 1)
+        sleepers = clock.sleeps
         asking = asyncio.ensure_future(server.get(path, query={"resourceVersion": future}))
-        await asyncio.sleep(0.05)
+        await until(lambda: clock.sleeps > sleepers)
         await server.create("secrets", {"metadata": {"name": "s"}})
         assert (await asking).status == 200
         asking = asyncio.ensure_future(server.get(path, query={"resourceVersion": "999999"}))

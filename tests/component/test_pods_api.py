@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from sampan.apiserver.admission.serviceaccount import MOUNT_PATH
+from sampan.lib.clock import ManualClock
 from tests.component.conftest import Answer, Api, Served, core
+from tests.unit.fakeapi import until
 
 P = core("pods", "default", "p")
 
@@ -68,13 +70,17 @@ def test_a_pod_of_an_absent_account_is_refused(api: Api) -> None:
 
 
 def test_a_pod_waits_a_moment_for_the_default_account(api: Api) -> None:
+    clock = ManualClock()
+
     async def scenario(server: Served) -> None:
+        sleepers = clock.sleeps
         creating = asyncio.ensure_future(server.create("pods", pod()))
-        await asyncio.sleep(0.05)
+        await until(lambda: clock.sleeps > sleepers)
         await make_account(server)
+        await clock.advance(1)
         assert (await creating).status == 201
 
-    api(scenario)
+    api(scenario, clock=clock)
 
 
 def test_an_absent_namespace_is_told_before_anything_else(api: Api) -> None:
