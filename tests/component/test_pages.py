@@ -42,12 +42,15 @@ def test_the_version_is_kubernetes_own_with_ours_behind(api: Api) -> None:
 def test_requests_are_counted(api: Api) -> None:
     async def scenario(server: Served) -> None:
         await server.get("/api/v1/namespaces/default/configmaps/nothing")
+        for _ in range(2):
+            await server.create("configmaps", {"metadata": {"name": "twice"}})
         text = (await server.get("/metrics")).body.decode()
-        wanted = (
-            'apiserver_request_total{code="404",dry_run="",group="",resource="configmaps",scope="resource",subresource="",'
-            'verb="GET",version="v1"}'
-        )
-        assert any(line.startswith(wanted) for line in text.splitlines())
+        for code, verb in ((404, "GET"), (201, "POST"), (409, "POST")):
+            wanted = (
+                f'apiserver_request_total{{code="{code}",dry_run="",group="",resource="configmaps",scope="resource",subresource="",'
+                f'verb="{verb}",version="v1"}}'
+            )
+            assert any(line.startswith(wanted) for line in text.splitlines()), (code, verb)
         assert "apiserver_request_duration_seconds_bucket" in text
 
     api(scenario)
