@@ -60,7 +60,9 @@ _VERBS = {"get": "GET", "list": "LIST", "watch": "WATCH", "create": "POST", "upd
 def _key(info: RequestInfo) -> _Key:
     if not info.is_resource:
         return (info.verb.upper(), "", "", "", "", "")
-    scope = "resource" if len(info.parts) > 1 else "namespace" if info.namespace else "cluster"
+    # A create is of one object, though its path names none.
+    one = len(info.parts) > 1 or info.verb == "create"
+    scope = "resource" if one else "namespace" if info.namespace else "cluster"
     verb = _VERBS.get(info.verb, "other")
     return (verb, info.group, info.version, info.resource, info.subresource, scope)
 
