@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import re
 import ssl
@@ -63,10 +64,10 @@ def fetch(url: str) -> str:
 
 
 def answer_at(node: str) -> str:
-    """What the example answers; "" while a connection still goes to a pod that has just ended."""
+    """What the example answers; "" while a connection still goes to a pod that has just ended, or that ends amid its answer."""
     try:
         return fetch(f"http://{node}:30080/")
-    except OSError:
+    except (OSError, http.client.IncompleteRead):
         return ""
 
 
