@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sampan.api.errors import FieldError
+from sampan.api.schema import Schema, schema_of
 
 Tree = dict[str, Any]
 Value = str | int | float | bool | None
@@ -113,6 +114,12 @@ class Resource:
     """(group, version, plural) of the resource whose objects this one shows in another form; None: its own."""
     to_stored: Callable[[Tree], Tree] | None = None
     from_stored: Callable[[Tree], Tree] | None = None
+    custom_schema: Schema | None = None
+    """That of a custom resource, which has no definition in the documents of Kubernetes."""
+
+    @property
+    def schema(self) -> Schema:
+        return self.custom_schema or schema_of(self.definition)
 
     @property
     def group_version(self) -> str:

@@ -45,7 +45,7 @@ def decode_protobuf(body: bytes) -> Tree:
 
 def decode_object(body: bytes, content_type: str, resource: Resource, validation: str, warnings: list[str]) -> Tree:
     """An object of the resource from a body that need not name its kind. Raises StatusError 400, 415."""
-    schema = schema_of(resource.definition)
+    schema = resource.schema
     if is_protobuf(content_type):
         body, content_type = msgspec.json.encode(decode_protobuf(body)), "application/json"
     as_yaml = is_yaml(content_type)

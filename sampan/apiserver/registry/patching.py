@@ -11,7 +11,6 @@ from sampan.api.decoding import BrokenBody, TypeProblem, decode_json, repeated_f
 from sampan.api.errors import StatusError, bad_request, invalid, invalid_object, unsupported_media_type
 from sampan.api.patch import json_patch, merge_patch, strategic_patch
 from sampan.api.resource import Resource, Tree
-from sampan.api.schema import schema_of
 from sampan.api.slowcheck import kind_of
 from sampan.api.strategic import unprocessable
 from sampan.apiserver.registry.bodies import check_kind, media_type
@@ -71,7 +70,7 @@ def patch_kind(request: Request) -> str:
 def patch_change(request: Request, resource: Resource, options: WriteOptions, warnings: list[str]) -> Change:
     """What the request's patch does to an object: a change that raises StatusError 400, 413 and 422."""
     kind = patch_kind(request)
-    schema = schema_of(resource.definition)
+    schema = resource.schema
     decoded: list[tuple[Any, list[str]]] = []
 
     def change(old: Tree) -> Tree:
@@ -111,7 +110,7 @@ def _checked(
     if not isinstance(patched, dict):
         raise unprocessable()
     try:
-        tree, strict = schema_of(resource.definition).admit_tree(patched)
+        tree, strict = resource.schema.admit_tree(patched)
     except TypeProblem as problem:
         raise invalid_patch(shown(), str(problem)) from None
     strict = surprises + strict
