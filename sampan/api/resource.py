@@ -46,6 +46,8 @@ class Strategy:
     validate: Callable[[Tree], list[FieldError]] = _valid
     validate_update: Callable[[Tree, Tree], list[FieldError]] = _valid
     validate_status: Callable[[Tree, Tree], list[FieldError]] = _valid
+    validate_change: Callable[[Tree, Tree], list[FieldError]] | None = None
+    warn: Callable[[Tree, Tree | None], list[str]] | None = None
     allow_create_on_update: bool = False
     allow_unconditional_update: bool = True
     default_grace_seconds: Callable[[Tree], int] | None = None
@@ -90,6 +92,8 @@ class Resource:
     definition: str
     """The name of its OpenAPI definition, such as "io.k8s.api.apps.v1.Deployment"."""
     singular: str = ""
+    list_kind: str = ""
+    """The kind of a list of them; "": the kind and "List"."""
     short: Sequence[str] = ()
     categories: Sequence[str] = ()
     namespaced: bool = True

@@ -92,7 +92,7 @@ class Registry:
         def validate_main(new: Tree, old: Tree) -> list[FieldError]:
             return strategy.validate(new) + strategy.validate_update(new, old)
 
-        self.main = Part("", strategy.prepare_update, validate_main)
+        self.main = Part("", strategy.prepare_update, strategy.validate_change or validate_main)
         self.status = Part("status", strategy.prepare_status, strategy.validate_status)
 
     def get(self, namespace: str, name: str) -> CachedObject:
@@ -149,6 +149,8 @@ class Registry:
             errors += resource.strategy.validate(tree)
             if errors:
                 raise self.invalid(name, errors)
+            if resource.strategy.warn is not None:
+                by.warnings += resource.strategy.warn(tree, None)
             self.admission.validate(attributes)
             return await self._store_new(self.cache.key(namespace, name), tree, by.dry_run)
         except Exception:  # a cancelled write may yet be stored: what it took stays taken
@@ -237,6 +239,8 @@ class Registry:
             errors += part.validate(tree, old)
             if errors:
                 raise self.invalid(name, errors)
+            if part is self.main and resource.strategy.warn is not None:
+                by.warnings += resource.strategy.warn(tree, old)
             self.admission.validate(attributes)
             if tree == old:
                 return current
