@@ -34,6 +34,8 @@ class APIServerConfig:
     """CA of the kubelets' serving certificates; empty: `client_ca_pem`."""
     event_ttl_seconds: int = 3600
     request_timeout_seconds: float = 60.0
+    max_requests_inflight: int = 600
+    """How many requests run at once, long ones apart; priority and fairness divides them. Upstream's two limits together."""
     max_body_bytes: int = 3 * 1024 * 1024
     min_watch_seconds: int = 1800
     """A watch without timeoutSeconds ends after a random time between this and twice this."""

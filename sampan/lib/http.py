@@ -23,7 +23,7 @@ class Request:
     """One request. `path` is percent-decoded, `query` raw; header names are lower case; `body` is whole."""
 
     __slots__ = (
-        "attributes", "body", "headers", "method", "path", "peer", "query", "raw_path", "received", "repeated_headers", "user"
+        "answer_headers", "attributes", "body", "headers", "method", "path", "peer", "query", "raw_path", "received", "repeated_headers", "user"
     )  # fmt: skip
 
     def __init__(
@@ -42,6 +42,8 @@ class Request:
         """Monotonic seconds when the last byte of the request came."""
         self.user: Any = None
         """Set by authentication."""
+        self.answer_headers: tuple[tuple[str, str], ...] = ()
+        """What filters want to stand in the head of any answer to it, a refusal included."""
         self.attributes: Any = None
         """Set by routing: verb, group, resource and so on."""
 

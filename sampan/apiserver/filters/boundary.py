@@ -20,17 +20,23 @@ def boundary(inner: Handler) -> Handler:
         try:
             answer = inner(request)
         except Exception as error:  # one of the two boundaries of a request: answered at once
-            return refuse(request, error)
-        return answer if isinstance(answer, ANSWERS) else _guard(request, answer)
+            return _headed(request, refuse(request, error))
+        return _headed(request, answer) if isinstance(answer, ANSWERS) else _guard(request, answer)
 
     return handle
 
 
 async def _guard(request: Request, answer: Awaitable[Answer]) -> Answer:
     try:
-        return await answer
+        found = await answer
     except Exception as error:  # the other: answered later
-        return refuse(request, error)
+        found = refuse(request, error)
+    return _headed(request, found)
+
+
+def _headed(request: Request, answer: Answer) -> Answer:
+    answer.headers += request.answer_headers
+    return answer
 
 
 def refuse(request: Request, error: Exception) -> Response:
