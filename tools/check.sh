@@ -14,6 +14,6 @@ check ruff format --check .
 check mypy
 check lint-imports
 check python tools/generate_types.py --check
-if [ -e tools/generate_cri.py ]; then
-    check python tools/generate_cri.py --check
+if [ -e tools/generate_protobuf.py ]; then
+    check python tools/generate_protobuf.py --check
 fi
