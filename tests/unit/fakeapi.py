@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import uvloop
 
@@ -17,11 +17,12 @@ from sampan.lib.http import Request, Response, Sink, Stream
 from sampan.lib.httpserver import HTTPServer
 
 Tree = dict[str, Any]
+Result = TypeVar("Result")
 
 
-def run(work: Coroutine[Any, Any, None]) -> None:
+def run(work: Coroutine[Any, Any, Result]) -> Result:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(asyncio.wait_for(work, 20))
+        return runner.run(asyncio.wait_for(work, 20))
 
 
 async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:

@@ -15,8 +15,8 @@ from typing import Final
 from sampan.api.resource import Tree
 from sampan.lib.clock import Clock
 
-_GUESSED_SECONDS = 0.003
-"""What a request is taken to need until it is known: by how much a tag grows when a request is let go."""
+_LEAST_SECONDS = 0.003
+"""What a request is charged as it begins; what it needs beyond that, when it ends."""
 
 QUEUE_FULL: Final = "queue-full"
 NO_SEAT: Final = "concurrency-limit"
@@ -117,7 +117,7 @@ class Level:
         self.in_use -= seat.seats
         if seat.queue is not None:
             used = self._clock.monotonic() - seat.began
-            seat.queue.tag += seat.seats * (used - _GUESSED_SECONDS)
+            seat.queue.tag += seat.seats * max(0.0, used - _LEAST_SECONDS)
         if self.waiting:
             self._hand_out()
 
@@ -187,7 +187,7 @@ class Level:
             queue.waiting.popleft()
             self._left_queue(waiting)
             self._now_tag = queue.tag
-            queue.tag += waiting.seats * _GUESSED_SECONDS
+            queue.tag += waiting.seats * _LEAST_SECONDS
             self.in_use += waiting.seats
             self._note_demand()
             waiting.turn.set_result(None)
