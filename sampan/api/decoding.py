@@ -135,12 +135,16 @@ class Decoder:
         self.schema = schema
 
     @cached_property
-    def _type(self) -> Any:
+    def type(self) -> Any:
+        """The msgspec type of what needs no second look."""
+        return self.make_type()
+
+    def make_type(self) -> Any:
         return type_for(self.schema)
 
     @cached_property
     def _fast(self) -> msgspec.json.Decoder[Any]:
-        return msgspec.json.Decoder(self._type, dec_hook=convert_checked)
+        return msgspec.json.Decoder(self.type, dec_hook=convert_checked)
 
     def admit(self, body: bytes, *, yaml: bool, kind: str, version: str) -> Admitted:
         """See `Schema.admit`."""
@@ -152,7 +156,7 @@ class Decoder:
             return self._admit_slowly(body, kind, version)
         tree = msgspec.to_builtins(typed)
         if not _keys_are_unique(body, msgspec.json.encode(tree)):
-            return Admitted(tree, self._walked(decode_remembering_repeats(body)).strict if repeats_keys(body) else [])
+            return Admitted(tree, self.walk(decode_remembering_repeats(body)).strict if repeats_keys(body) else [])
         return Admitted(tree, [])
 
     def _admit_slowly(self, body: bytes, kind: str, version: str) -> Admitted:
@@ -160,17 +164,18 @@ class Decoder:
             tree = decode_remembering_repeats(body)
         except BrokenBody as broken:
             raise unrecognized(body, kind, _NO_KIND + str(broken)) from None
-        return self._judged(tree, body, kind, version)
+        return self.judge(tree, body, kind, version)
 
     def _admit_yaml(self, body: bytes, kind: str, version: str) -> Admitted:
         try:
             tree, repeated = yamltree.load(body)
         except yamltree.YAMLError as error:
             raise unrecognized(body, kind, str(error)) from None
-        admitted = self._judged(tree, body, kind, version)
+        admitted = self.judge(tree, body, kind, version)
         return Admitted(admitted.tree, repeated + admitted.strict)
 
-    def _judged(self, tree: Any, body: bytes, kind: str, version: str) -> Admitted:
+    def judge(self, tree: Any, body: bytes, kind: str, version: str) -> Admitted:
+        """What is to be said of a body that the fast pass refused or that was YAML. Raises StatusError 400."""
         if tree is None:
             return Admitted({}, [])  # as Go decodes null into a struct: nothing is set
         if not isinstance(tree, dict):
@@ -180,7 +185,7 @@ class Decoder:
             if not isinstance(tree.get(field), (str, type(None))):
                 found = f"json: cannot unmarshal {kind_of(tree[field])} into Go struct field .{field} of type string"
                 raise unrecognized(body, kind, _NO_KIND + found)
-        walk = self._walked(tree)
+        walk = self.walk(tree)
         if walk.problems:
             raise cannot_be_handled(tree, kind, version, walk.problems[0])
         return Admitted(walk.tree, walk.strict)
@@ -188,11 +193,11 @@ class Decoder:
     def admit_tree(self, tree: Tree) -> Admitted:
         """See `Schema.admit_tree`."""
         try:
-            typed = msgspec.convert(tree, self._type, dec_hook=convert_checked)
+            typed = msgspec.convert(tree, self.type, dec_hook=convert_checked)
             return Admitted(msgspec.to_builtins(typed), [])
         except (msgspec.ValidationError, RecursionError):
             pass
-        walk = self._walked(tree)
+        walk = self.walk(tree)
         if walk.problems:
             raise TypeProblem(walk.problems[0])
         return Admitted(cast(Tree, walk.tree), walk.strict)
@@ -200,21 +205,22 @@ class Decoder:
     def check(self, tree: Tree) -> list[TypeProblem]:
         """See `Schema.check`."""
         try:
-            msgspec.convert(tree, self._type, dec_hook=convert_checked)
+            msgspec.convert(tree, self.type, dec_hook=convert_checked)
         except (msgspec.ValidationError, RecursionError):
-            return [TypeProblem(message) for message in self._walked(tree).problems]
+            return [TypeProblem(message) for message in self.walk(tree).problems]
         return []
 
-    def _walked(self, tree: Any) -> _Outcome:
+    def walk(self, tree: Any) -> Outcome:
+        """The slow pass over a decoded object."""
         walk = Walk()
         try:
             converted = walk.value(self.schema, tree)
         except RecursionError:
-            return _Outcome(None, ["exceeded max depth"], [])
-        return _Outcome(converted, walk.problems, list(dict.fromkeys(walk.strict))[:_STRICT_LIMIT])
+            return Outcome(None, ["exceeded max depth"], [])
+        return Outcome(converted, walk.problems, list(dict.fromkeys(walk.strict))[:_STRICT_LIMIT])
 
 
-class _Outcome(NamedTuple):
+class Outcome(NamedTuple):
     tree: Any
     problems: list[str]
     strict: list[str]
