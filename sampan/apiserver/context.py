@@ -5,7 +5,7 @@ Handlers of subresources and of virtual resources are made from it, once, at sta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sampan.api.scheme import Scheme
 from sampan.apiserver.authn import Authenticator
@@ -18,6 +18,7 @@ from sampan.apiserver.registry.generic import Registry
 from sampan.apiserver.registry.registries import Registries
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.apiserver.user import User
+from sampan.apiserver.webhooks.client import WebhookClient
 from sampan.lib.clock import Clock
 from sampan.store.base import Store
 
@@ -35,6 +36,10 @@ class Context:
     authorizer: Authorizer
     authenticator: Authenticator
     kubelets: KubeletClient
+    webhooks: WebhookClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.webhooks = WebhookClient(self)
 
     def authorize(self, user: User, info: RequestInfo) -> tuple[bool, str]:
         """Whether the user may, and why or why not."""

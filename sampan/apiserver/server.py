@@ -126,6 +126,7 @@ class APIServer:
             hub.end_all()
         await self._http.stop(grace_seconds)
         await self.context.kubelets.close()
+        await self.context.webhooks.close()
         await self._tasks.__aexit__(None, None, None)
         await self._store.close()
 

@@ -14,7 +14,7 @@ import asyncio
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,8 @@ from sampan.lib.tls import client_context
 
 Query = Mapping[str, str] | Sequence[tuple[str, str]]
 Headers = Sequence[tuple[str, str]]
+Dial = Callable[[], Awaitable[tuple[str, int]]]
+"""Says for each new connection where to connect to; the server's name and certificate stay those of the URL."""
 
 MAX_IDLE = 32
 IDLE_SECONDS = 60.0
@@ -56,6 +58,15 @@ class Upgraded:
     body: bytes
 
 
+class ConnectFailed(ConnectionError):
+    """There is no connection; the cause is what the network or TLS said."""
+
+    def __init__(self, address: str, port: int, error: OSError) -> None:
+        super().__init__(f"connect to {address}:{port}: {error}")
+        self.address = address
+        self.port = port
+
+
 class HTTPStream:
     """An answer whose body is read as it comes: `async for chunk in stream`."""
 
@@ -79,8 +90,9 @@ class HTTPStream:
 class Transport:
     """Safe for any number of concurrent requests; connections are made as needed and kept for a minute."""
 
-    def __init__(self, config: ClientConfig) -> None:
+    def __init__(self, config: ClientConfig, *, dial: Dial | None = None) -> None:
         self.config = config
+        self._dial = dial
         parts = urlsplit(config.server)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{config.server!r} is not the URL of a server")
@@ -92,6 +104,7 @@ class Transport:
             self._tls = client_context(config.ca_pem, config.cert_pem, config.key_pem, insecure=config.insecure)
         self._common = f"Host: {parts.netloc.rpartition('@')[2]}\r\nUser-Agent: {config.user_agent}\r\n"
         self._idle: list[ClientConnection] = []
+        self._max_idle = MAX_IDLE
         self._active: set[ClientConnection] = set()
         self._closed = False
         self._token = config.token
@@ -116,12 +129,13 @@ class Transport:
         headers: Headers = (),
         accept: str = JSON_TYPE,
         deadline_seconds: float = 30.0,
+        repeatable: bool = False,
     ) -> HTTPResponse:
-        """The whole answer. `path` is unescaped."""
+        """The whole answer. `path` is unescaped. `repeatable`: getting it twice does no harm, whatever the method."""
         head = self._head(method, path, query, body, content_type, headers, accept)
         try:
             async with asyncio.timeout(deadline_seconds):
-                return await self._exchange(method, head, body)
+                return await self._exchange(method, head, body, repeatable)
         except TimeoutError:
             raise TimeoutError(f"{method} {path}: no answer within {deadline_seconds:g} s") from None
 
@@ -186,15 +200,25 @@ class Transport:
             connection.close()
         self._idle.clear()
 
-    async def _exchange(self, method: str, head: bytes, body: bytes) -> HTTPResponse:
-        connection, status, headers = await self._send(method, head, body)
+    def retire(self) -> None:
+        """Keep no connection from now on; requests in progress go on."""
+        self._max_idle = 0
+        for connection in self._idle:
+            connection.close()
+        self._idle.clear()
+
+    async def _exchange(self, method: str, head: bytes, body: bytes, repeatable: bool) -> HTTPResponse:
+        connection, status, headers = await self._send(method, head, body, repeatable)
         try:
             return HTTPResponse(status, headers, await connection.read_all())
         finally:
             self._release(connection)
 
-    async def _send(self, method: str, head: bytes, body: bytes) -> tuple[ClientConnection, int, dict[str, str]]:
+    async def _send(
+        self, method: str, head: bytes, body: bytes, repeatable: bool = False
+    ) -> tuple[ClientConnection, int, dict[str, str]]:
         """Returns with the answer's head; the connection is then the caller's to release."""
+        repeatable = repeatable or method in _REPEATABLE
         while True:
             connection = self._pooled() or await self._connect()
             self._active.add(connection)
@@ -206,7 +230,7 @@ class Transport:
                 self._release(connection)
                 # A kept connection may have died in the moment of its use. What may have been carried out, and does not bear
                 # being done twice, is for the caller to judge.
-                if self._closed or connection.uses < 2 or connection.received_any or method not in _REPEATABLE:
+                if self._closed or connection.uses < 2 or connection.received_any or not repeatable:
                     raise
             except BaseException:
                 self._release(connection)
@@ -223,7 +247,7 @@ class Transport:
 
     def _release(self, connection: ClientConnection) -> None:
         self._active.discard(connection)
-        if connection.reusable and len(self._idle) < MAX_IDLE and not self._closed:
+        if connection.reusable and len(self._idle) < self._max_idle and not self._closed:
             connection.idle_since = time.monotonic()
             self._idle.append(connection)
         else:
@@ -233,12 +257,15 @@ class Transport:
         if self._closed:
             raise ConnectionError("the transport is closed")
         loop = asyncio.get_running_loop()
+        host, port = await self._dial() if self._dial else (self._host, self._port)
         try:
-            _, connection = await loop.create_connection(ClientConnection, self._host, self._port, ssl=self._tls)
+            _, connection = await loop.create_connection(
+                ClientConnection, host, port, ssl=self._tls, server_hostname=self._host if self._tls else None
+            )
         except TimeoutError:
             raise
         except OSError as error:
-            raise ConnectionError(f"connect to {self._host}:{self._port}: {error}") from error
+            raise ConnectFailed(host, port, error) from error
         if self._closed:  # while the connection was made
             connection.close()
             raise ConnectionError("the transport is closed")
