@@ -38,6 +38,13 @@ def keep_spec_and_labels(new: Tree, old: Tree) -> None:
         meta.pop("labels", None)
 
 
+def keep_all_but_status(new: Tree, old: Tree) -> None:
+    """An update of the status of one of the newer kinds, where it may touch no more of the metadata than of the spec."""
+    keep_field(new, old, "spec")
+    for field in ("labels", "annotations", "finalizers", "ownerReferences"):
+        keep_field(new["metadata"], old["metadata"], field)
+
+
 def bump_generation(new: Tree, old: Tree) -> None:
     """Update: the status stays, and a changed spec is a new generation."""
     keep_field(new, old, "status")
