@@ -1,0 +1,177 @@
+"""What a write may do to a custom object, and what is wrong with one.
+
+After k8s.io/apiextensions-apiserver/pkg/registry/customresource/{strategy,status_strategy,validator}.go.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sampan.api import names
+from sampan.api.crd.custom_schema import CustomSchema
+from sampan.api.crd.embedded import validate_embedded
+from sampan.api.crd.structure import Tree, Value
+from sampan.api.errors import FieldError, invalid
+from sampan.api.gotext import quoted
+from sampan.api.groups.strategies import keep_status
+from sampan.api.groups.validation.metadata import STANDARD_FINALIZERS
+from sampan.api.resource import Strategy
+
+_MAX_INT32: Final = 2**31 - 1
+
+
+class ObjectRules:
+    """Of one version. `subresources`: as the version defines them."""
+
+    def __init__(self, schema: CustomSchema, group_version: str, kind: str, subresources: Tree) -> None:
+        self.schema = schema
+        self.group_version = group_version
+        self.kind = kind
+        self.has_status = "status" in subresources
+        self.scale: Tree = subresources.get("scale") or {}
+
+    def strategy(self) -> Strategy:
+        return Strategy(
+            prepare_create=self.prepare_create,
+            prepare_update=self.prepare_update,
+            prepare_status=prepare_status,
+            validate=self.validate,
+            validate_change=self.validate_change,
+            validate_status=self.validate_status,
+            warn=warn_of_finalizers,
+            allow_unconditional_update=False,
+        )
+
+    def prepare_create(self, new: Tree) -> None:
+        if self.has_status:
+            new.pop("status", None)
+        new["metadata"]["generation"] = 1
+
+    def prepare_update(self, new: Tree, old: Tree) -> None:
+        """Any change besides the metadata is a new generation; the status is its subresource's, if there is one."""
+        if self.has_status:
+            keep_status(new, old)
+        if any(new.get(field) != old.get(field) for field in (new.keys() | old.keys()) - {"metadata"}):
+            new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+
+    def validate(self, new: Tree) -> list[FieldError]:
+        errors = self._validate_type(new)
+        if errors:
+            return errors
+        errors += self._validate_scale(new)
+        return errors + validate_embedded_fields(new, self.schema)
+
+    def validate_change(self, new: Tree, old: Tree) -> list[FieldError]:
+        return self.validate(new)
+
+    def validate_status(self, new: Tree, old: Tree) -> list[FieldError]:
+        return self._validate_type(new)
+
+    def _validate_type(self, tree: Tree) -> list[FieldError]:
+        errors = []
+        if tree.get("kind") != self.kind:
+            errors.append(invalid("kind", tree.get("kind", ""), f"must be {self.kind}"))
+        if tree.get("apiVersion") != self.group_version:
+            errors.append(invalid("apiVersion", tree.get("apiVersion", ""), f"must be {self.group_version}"))
+        return errors
+
+    def _validate_scale(self, tree: Tree, status_only: bool = False) -> list[FieldError]:
+        if not self.scale:
+            return []
+        errors = [] if status_only else _validate_replicas(tree, self.scale["specReplicasPath"])
+        errors += _validate_replicas(tree, self.scale["statusReplicasPath"])
+        path = self.scale.get("labelSelectorPath")
+        if path:
+            selector, problem = _nested(tree, path)
+            if not problem and selector is not None and not isinstance(selector, str):
+                problem = f"{_accessor(path)} accessor error: {selector} is of the type {_go_type(selector)}, expected string"
+            if problem:
+                errors.append(invalid(path, "", problem))
+        return errors
+
+
+def validate_embedded_fields(tree: Tree, schema: CustomSchema) -> list[FieldError]:
+    """Of what is embedded in an object; its own metadata is the registry's to judge."""
+    errors: list[FieldError] = []
+    for name, value in tree.items():
+        if name in schema.structure.properties and name != "metadata":
+            errors += validate_embedded(value, schema.structure.properties[name], name)
+    return errors
+
+
+def prepare_status(new: Tree, old: Tree) -> None:
+    """Nothing but the status is taken over, and who manages what."""
+    status, has_status = new.get("status"), "status" in new
+    managed = new["metadata"].get("managedFields")
+    new.clear()
+    new.update(old)
+    new["metadata"] = {field: value for field, value in old["metadata"].items() if field != "managedFields"}
+    if managed:
+        new["metadata"]["managedFields"] = managed
+    if has_status:
+        new["status"] = status
+    else:
+        new.pop("status", None)
+
+
+def warn_of_finalizers(new: Tree, old: Tree | None) -> list[str]:
+    """Finalizers that may collide with others'; a built-in kind would refuse them."""
+    added = set(new["metadata"].get("finalizers", ()))
+    if old is not None:
+        added -= set(old["metadata"].get("finalizers", ()))
+    warnings: list[str] = []
+    for finalizer in sorted(added):
+        place = f"metadata.finalizers: {quoted(finalizer)}: "
+        warnings += [place + problem for problem in names.qualified_name(finalizer)]
+        if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
+            path = " including a path (/)" if "." in finalizer else ""
+            hint = f"prefer a domain-qualified finalizer name{path} to avoid accidental conflicts with other finalizer writers"
+            warnings.append(place + hint)
+    return warnings
+
+
+def _accessor(path: str) -> str:
+    return "." + path.removeprefix(".")
+
+
+def _go_type(value: Value) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int):
+        return "int64"
+    if isinstance(value, float):
+        return "float64"
+    if isinstance(value, str):
+        return "string"
+    return "[]interface {}" if isinstance(value, list) else "map[string]interface {}"
+
+
+def _nested(tree: Tree, path: str) -> tuple[Value, str]:
+    """The value at a simple path, None where there is none; and why the path cannot be followed."""
+    names_ = path.removeprefix(".").split(".")
+    value: Value = tree
+    for index, name in enumerate(names_):
+        if value is None:
+            return None, ""
+        if not isinstance(value, dict):
+            where = ".".join(["", *names_[:index]])
+            return None, (
+                f"{_accessor(path)} accessor error: {value} is of the type {_go_type(value)}, expected map[string]interface{{}}"
+                if where
+                else ""
+            )
+        value = value.get(name)
+    return value, ""
+
+
+def _validate_replicas(tree: Tree, path: str) -> list[FieldError]:
+    value, problem = _nested(tree, path)
+    if not problem and value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        problem = f"{_accessor(path)} accessor error: {value} is of the type {_go_type(value)}, expected int64"
+    if problem:
+        return [invalid(path, 0, problem)]
+    if (value or 0) < 0:
+        return [invalid(path, value, "should be a non-negative integer")]
+    if (value or 0) > _MAX_INT32:
+        return [invalid(path, value, f"should be less than or equal to {_MAX_INT32}")]
+    return []
