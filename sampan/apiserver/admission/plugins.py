@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sampan.apiserver.admission.certificateapproval import CertificateApproval
+from sampan.apiserver.admission.certificaterequester import CertificateRequester
+from sampan.apiserver.admission.certificatesigning import CertificateSigning
+from sampan.apiserver.admission.certificatesubjectrestriction import CertificateSubjectRestriction
 from sampan.apiserver.admission.chain import Plugin
 from sampan.apiserver.admission.defaulttolerations import DefaultTolerationSeconds
 from sampan.apiserver.admission.namespacelifecycle import NamespaceLifecycle
@@ -25,4 +29,8 @@ def default_plugins(context: Context) -> Sequence[Plugin]:
         TaintNodesByCondition(),
         Priority(context.registry("scheduling.k8s.io", "priorityclasses").cache),
         DefaultTolerationSeconds(),
+        CertificateApproval(context.authorizer),
+        CertificateSigning(context.authorizer),
+        CertificateSubjectRestriction(),
+        CertificateRequester(),
     )

@@ -7,6 +7,7 @@ from sampan.apiserver.context import Context
 from sampan.apiserver.registry.allocators import AddressPool, PortPool
 from sampan.apiserver.registry.hooks import Hooks
 from sampan.apiserver.registry.services import ServiceHooks
+from sampan.apiserver.subresources.approval import status_part
 
 
 class NamespaceHooks(Hooks):
@@ -33,6 +34,8 @@ def install_hooks(context: Context) -> None:
     registries = context.registries
     if (namespaces := registries.find("", "namespaces")) is not None:
         namespaces.hooks = NamespaceHooks()
+    if (requests := registries.find("certificates.k8s.io", "certificatesigningrequests")) is not None:
+        requests.status = status_part(context.clock)
     if (pods := registries.find("", "pods")) is not None:
         pods.hooks = PodHooks()
     if (services := registries.find("", "services")) is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sampan.apiserver import reviews
 from sampan.apiserver.context import Context
 from sampan.apiserver.subresources import token
+from sampan.apiserver.subresources.approval import approval
 from sampan.apiserver.subresources.binding import binding
 from sampan.apiserver.subresources.eviction import eviction
 from sampan.apiserver.subresources.finalize import finalize
@@ -21,6 +22,7 @@ def subresource_handlers(context: Context) -> dict[Key, Handler]:
         ("", "pods", "eviction"): eviction(context),
         ("", "namespaces", "finalize"): finalize(context),
         ("", "serviceaccounts", "token"): token.make(context),
+        ("certificates.k8s.io", "certificatesigningrequests", "approval"): approval(context),
     }
 
 
