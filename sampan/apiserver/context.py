@@ -11,7 +11,7 @@ from sampan.api.scheme import Scheme
 from sampan.apiserver.authn import Authenticator
 from sampan.apiserver.authz.authorizer import Authorizer
 from sampan.apiserver.config import APIServerConfig
-from sampan.apiserver.endpoint import Endpoint
+from sampan.apiserver.endpoints import Endpoints
 from sampan.apiserver.kubelet import KubeletClient
 from sampan.apiserver.registry.feed import Feed
 from sampan.apiserver.registry.generic import Registry
@@ -31,8 +31,7 @@ class Context:
     scheme: Scheme
     feed: Feed
     registries: Registries
-    endpoints: dict[tuple[str, str, str], Endpoint]
-    """By group, version and plural."""
+    endpoints: Endpoints
     authorizer: Authorizer
     authenticator: Authenticator
     kubelets: KubeletClient

@@ -32,7 +32,7 @@ from sampan.apiserver.registry.options import (
 from sampan.apiserver.registry.patching import patch_change, patch_kind
 from sampan.apiserver.registry.selection import Selection, select
 from sampan.apiserver.registry.table import TableView
-from sampan.apiserver.registry.views import ConvertedView, MetadataView, StoredView, View, frame, list_metadata, whole_list
+from sampan.apiserver.registry.views import MetadataView, View, frame, list_metadata, view_of, whole_list
 from sampan.apiserver.registry.watching import Watcher, WatchHub
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.lib.http import Answer, Request, Response, Sink, Stream
@@ -47,13 +47,13 @@ _RETURNS_DELETED = frozenset(
 
 
 class Endpoint:
-    def __init__(self, registry: Registry, hub: WatchHub, config: APIServerConfig) -> None:
+    def __init__(self, registry: Registry, hub: WatchHub, config: APIServerConfig, view: View | None = None) -> None:
         self.registry = registry
         self.resource = resource = registry.resource
         self.hub = hub
         self._config = config
         self._feed = registry.feed
-        self.view: View = ConvertedView(resource, resource.from_stored) if resource.from_stored else StoredView(resource)
+        self.view = view or view_of(resource)
         self._warnings = warning_headers((resource.deprecated,)) if resource.deprecated else ()
         shown = self.view.object
         self._tables: dict[tuple[str, str], View] = {}

@@ -42,7 +42,7 @@ class Routes:
         info: RequestInfo = request.attributes
         if not info.is_resource:
             return self._page(request, info.path)
-        endpoint = self._endpoints.get((info.group, info.version, info.resource))
+        endpoint = self._endpoints.find(info.group, info.version, info.resource)
         if endpoint is None:
             return self._not_stored(request, info)
         if info.subresource:

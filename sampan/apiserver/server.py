@@ -21,6 +21,7 @@ from sampan.apiserver.config import APIServerConfig
 from sampan.apiserver.context import Context
 from sampan.apiserver.documents import Documents
 from sampan.apiserver.endpoint import Endpoint
+from sampan.apiserver.endpoints import Endpoints
 from sampan.apiserver.filters.authn import authentication
 from sampan.apiserver.issuer import issuer_pages
 from sampan.apiserver.kubelet import make_kubelet_client
@@ -147,14 +148,12 @@ class APIServer:
             except (StoreUnavailable, FutureRevision) as error:
                 log.warning("history could not be compacted", error=repr(error))
 
-    def _endpoints(self) -> dict[tuple[str, str, str], Endpoint]:
-        found: dict[tuple[str, str, str], Endpoint] = {}
+    def _endpoints(self) -> Endpoints:
+        endpoints = Endpoints()
         for resource in self.scheme:
-            if resource.virtual:
-                continue
-            registry, hub = self.registries.serve(resource), self.registries.hub_of(resource)
-            found[resource.group, resource.version, resource.plural] = Endpoint(registry, hub, self.config)
-        return found
+            if not resource.virtual:
+                endpoints.add(Endpoint(self.registries.serve(resource), self.registries.hub_of(resource), self.config))
+        return endpoints
 
     def _routes(self) -> Routes:
         pages: dict[str, Handler] = {"/version": version, "/metrics": metrics}

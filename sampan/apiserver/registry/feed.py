@@ -34,12 +34,48 @@ class Feed:
         self.local: bool = getattr(store, "in_process", True)
         """Whether every write of the store passes through this process, so that the caches are never behind an answer."""
         self._caches: dict[str, WatchCache] = {}
+        self._joining: dict[str, list[Event]] = {}
+        """By prefix: what has happened under it since a cache began to join."""
+        self._fills = 0
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._waiters = 0
         self._fill_listeners: list[Callable[[], None]] = []
 
     def add(self, cache: WatchCache) -> None:
         self._caches[cache.prefix] = cache
+
+    async def join(self, cache: WatchCache) -> None:
+        """Fill a cache while the feed runs, and feed it from now on, in place of the one that was fed the same keys.
+
+        It misses no event and gets none twice: what happens under its prefix while it is filled is kept for it, and applied
+        once the feed has come to the revision that it was filled at. Only one may join a prefix at a time. Raises
+        StoreUnavailable.
+        """
+        while True:
+            fills = self._fills
+            late = self._joining[cache.prefix] = []
+            try:
+                revision = await self.store.current_revision()
+                await self.fill_one(cache, revision)
+                await self.reach(revision)
+                if fills == self._fills:
+                    self._caches[cache.prefix] = cache
+                    self._feed_late(cache, [event for event in late if event.revision > revision])
+                    return
+            except Compacted:
+                continue  # the store forgot the revision while it was listed
+            finally:
+                del self._joining[cache.prefix]
+
+    def leave(self, cache: WatchCache) -> None:
+        """Feed a cache no more."""
+        if self._caches.get(cache.prefix) is cache:
+            del self._caches[cache.prefix]
+
+    def _feed_late(self, cache: WatchCache, events: Sequence[Event]) -> None:
+        now = self.clock.monotonic()
+        for event in events:
+            _apply_to(cache, event, now)
 
     async def run(self) -> None:
         """Follow the store until cancelled; when it falters, fill the caches anew and go on. `fill` must have been called."""
@@ -66,7 +102,8 @@ class Feed:
 
     async def fill(self) -> None:
         revision = await self.store.current_revision()
-        for cache in self._caches.values():
+        self._fills += 1
+        for cache in list(self._caches.values()):
             await self.fill_one(cache, revision)
         for listener in self._fill_listeners:
             listener()
@@ -98,18 +135,21 @@ class Feed:
         changed: dict[WatchCache, list[CacheEvent]] = {}
         for event in batch:
             cache = self._cache_of(event.key)
+            if self._joining:
+                self._keep(event)
             if cache is None:
                 continue
-            applied: CacheEvent | None
-            if event.value is None:
-                applied = cache.remove(event.key, event.revision, now)
-            else:
-                applied = cache.put(event.key, event.revision, event.value, now)
+            applied = _apply_to(cache, event, now)
             if applied is not None:
                 changed.setdefault(cache, []).append(applied)
         self._advance(batch[-1].revision)
         for cache, events in changed.items():
             cache.announce(events)
+
+    def _keep(self, event: Event) -> None:
+        for prefix, late in self._joining.items():
+            if event.key.startswith(prefix):
+                late.append(event)
 
     def _cache_of(self, key: str) -> WatchCache | None:
         end = key.find("/", len(ROOT)) + 1
@@ -149,3 +189,9 @@ class Feed:
     async def reach_now(self) -> None:
         """Return when the caches hold every write acknowledged before this call by any server of the store."""
         await self.reach(await self.store.current_revision())
+
+
+def _apply_to(cache: WatchCache, event: Event, now: float) -> CacheEvent | None:
+    if event.value is None:
+        return cache.remove(event.key, event.revision, now)
+    return cache.put(event.key, event.revision, event.value, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from sampan.api.resource import Resource
 from sampan.api.scheme import Scheme
@@ -17,6 +18,11 @@ from sampan.apiserver.registry.watchcache import WatchCache
 from sampan.apiserver.registry.watching import WatchHub
 
 
+class _Stored(NamedTuple):
+    registry: Registry
+    hub: WatchHub
+
+
 class Registries:
     """One `Registry` and one `WatchHub` for each stored resource of a scheme, all fed by one `Feed`."""
 
@@ -24,36 +30,55 @@ class Registries:
         self.feed = feed
         self.admission = admission
         self._event_ttl_seconds = event_ttl_seconds
-        self._by_plural: dict[tuple[str, str], Registry] = {}
-        self._hubs: dict[tuple[str, str], WatchHub] = {}
+        self._stored: dict[tuple[str, str], _Stored] = {}
+        self.more_hubs: set[WatchHub] = set()
+        """Of caches beside those of the registries here."""
 
     def __iter__(self) -> Iterator[Registry]:
-        return iter(self._by_plural.values())
+        return iter([stored.registry for stored in self._stored.values()])
 
     def add_scheme(self, scheme: Scheme) -> None:
         for resource in scheme:
-            if not resource.virtual and resource.stored_as is None and (resource.group, resource.plural) not in self._by_plural:
+            if not resource.virtual and resource.stored_as is None and (resource.group, resource.plural) not in self._stored:
                 self.add(resource)
 
-    def add(self, resource: Resource, *, custom: bool = False) -> Registry:
-        cache = WatchCache(ObjectShape(resource), prefix_of(resource, custom=custom))
+    def add(self, resource: Resource) -> Registry:
+        """Before the feed runs."""
+        stored = self._make(resource, WatchCache(ObjectShape(resource), prefix_of(resource)))
+        self._stored[resource.group, resource.plural] = stored
+        self.feed.add(stored.registry.cache)
+        return stored.registry
+
+    async def join(self, resource: Resource, shape: ObjectShape) -> Registry:
+        """Add a custom resource while the feed runs, in place of what is there of its group and plural: that one's watches
+        end, for their clients to watch the new one. Raises StoreUnavailable."""
+        joining = self._make(resource, WatchCache(shape, prefix_of(resource, custom=True)))
+        await self.feed.join(joining.registry.cache)
+        before = self._stored.get((resource.group, resource.plural))
+        self._stored[resource.group, resource.plural] = joining
+        if before is not None:
+            before.hub.close()
+        return joining.registry
+
+    def leave(self, group: str, plural: str) -> None:
+        """Take a custom resource away; its watches end."""
+        stored = self._stored.pop((group, plural), None)
+        if stored is not None:
+            self.feed.leave(stored.registry.cache)
+            stored.hub.close()
+
+    def _make(self, resource: Resource, cache: WatchCache) -> _Stored:
         ttl_seconds = self._event_ttl_seconds if resource.ttl_seconds else 0
-        registry = Registry(resource, cache, self.feed, self.admission, ttl_seconds=ttl_seconds)
-        self._by_plural[resource.group, resource.plural] = registry
-        self._hubs[resource.group, resource.plural] = WatchHub(
-            cache,
-            self.feed.clock,
-            revision=lambda: self.feed.revision,
-            history=lambda revision: read_history(self.feed, cache, revision),
-            encode_status=status_bytes,
-        )
-        self.feed.add(cache)
-        return registry
+        before = self._stored.get((resource.group, resource.plural))
+        # Writers that are under way take turns with those of the registry to come.
+        locks = before.registry.locks if before is not None else None
+        registry = Registry(resource, cache, self.feed, self.admission, ttl_seconds=ttl_seconds, locks=locks)
+        return _Stored(registry, make_hub(cache, self.feed))
 
     def serve(self, resource: Resource) -> Registry:
         """The registry of a resource as it is served: another face of the stored one's where it is stored in another form."""
         group, _, plural = resource.stored_as or (resource.group, resource.version, resource.plural)
-        stored = self._by_plural[group, plural]
+        stored = self._stored[group, plural].registry
         if stored.resource is resource:
             return stored
         ttl_seconds, locks = stored.ttl_seconds, stored.locks
@@ -61,14 +86,26 @@ class Registries:
 
     def get(self, group: str, plural: str) -> Registry:
         """Raises KeyError for what is not stored here."""
-        return self._by_plural[group, plural]
+        return self._stored[group, plural].registry
 
     def find(self, group: str, plural: str) -> Registry | None:
-        return self._by_plural.get((group, plural))
+        stored = self._stored.get((group, plural))
+        return stored.registry if stored is not None else None
 
     def hub_of(self, resource: Resource) -> WatchHub:
         group, _, plural = resource.stored_as or (resource.group, resource.version, resource.plural)
-        return self._hubs[group, plural]
+        return self._stored[group, plural].hub
 
     def hubs(self) -> list[WatchHub]:
-        return list(self._hubs.values())
+        return [stored.hub for stored in self._stored.values()] + list(self.more_hubs)
+
+
+def make_hub(cache: WatchCache, feed: Feed) -> WatchHub:
+    """The watchers of a cache that the feed keeps up to date."""
+    return WatchHub(
+        cache,
+        feed.clock,
+        revision=lambda: feed.revision,
+        history=lambda revision: read_history(feed, cache, revision),
+        encode_status=status_bytes,
+    )

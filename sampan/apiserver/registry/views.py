@@ -25,6 +25,13 @@ def frame(type_: str, body: bytes) -> bytes:
     return b'{"type":"%b","object":%b}\n' % (type_.encode(), body)
 
 
+def view_of(resource: Resource) -> View:
+    """The form in which a resource shows its objects, or those of the resource that it is stored as."""
+    if resource.from_stored is not None:
+        return ConvertedView(resource, resource.from_stored)
+    return CustomView(resource) if resource.custom_schema is not None else StoredView(resource)
+
+
 def list_metadata(revision: int, continue_: str = "", remaining: int | None = None) -> bytes:
     metadata = b'"resourceVersion":"%d"' % revision
     if continue_:
@@ -74,9 +81,9 @@ class _Headed:
 
     content_type = JSON_TYPE
 
-    def __init__(self, group_version: str, kind: str, list_kind: str, list_group_version: str = "") -> None:
+    def __init__(self, group_version: str, kind: str, list_kind: str = "") -> None:
         self._head = object_head(group_version, kind)
-        self._list_head = object_head(list_group_version or group_version, list_kind) + b'"metadata":%b,"items":['
+        self._list_head = object_head(group_version, list_kind or kind + "List") + b'"metadata":%b,"items":['
 
     def bookmark(self, revision: int, *, initial_end: bool) -> bytes:
         return self._head + b'"metadata":%b}' % bookmark_metadata(revision, initial_end)
@@ -91,7 +98,7 @@ class StoredView(_Headed):
     is_stored_form = True
 
     def __init__(self, resource: Resource) -> None:
-        super().__init__(resource.group_version, resource.kind, resource.kind + "List")
+        super().__init__(resource.group_version, resource.kind, resource.list_kind)
         self.identity = "stored"
 
     def object(self, obj: CachedObject) -> bytes:
@@ -101,13 +108,37 @@ class StoredView(_Headed):
         return [obj.item for obj in objects]
 
 
+class CustomView(StoredView):
+    """The bytes the cache keeps, of custom resources: in a list of these each item says its kind, as upstream's do."""
+
+    def items(self, objects: Sequence[CachedObject]) -> list[bytes]:
+        return [obj.body for obj in objects]
+
+
+class RenamedView(CustomView):
+    """The bytes the cache keeps under another apiVersion: all there is to do between versions of one schema."""
+
+    is_stored_form = False
+
+    def __init__(self, resource: Resource) -> None:
+        super().__init__(resource)
+        self.identity = resource.group_version
+
+    def object(self, obj: CachedObject) -> bytes:
+        return self._head + obj.item[1:]
+
+    def items(self, objects: Sequence[CachedObject]) -> list[bytes]:
+        head = self._head
+        return [head + obj.item[1:] for obj in objects]
+
+
 class ConvertedView(_Headed):
     """The objects of another resource in this one's form; each is converted once, as long as nobody asks for a third form."""
 
     is_stored_form = False
 
     def __init__(self, resource: Resource, from_stored: Callable[[Tree], Tree]) -> None:
-        super().__init__(resource.group_version, resource.kind, resource.kind + "List")
+        super().__init__(resource.group_version, resource.kind, resource.list_kind)
         self.identity = resource.group_version
         self._kind = resource.kind
         self._from_stored = from_stored

@@ -98,6 +98,7 @@ class Watcher:
     async def run(self, sink: Sink, initial: Sequence[bytes] = (), last: bytes = b"") -> None:
         """Write `initial` and `last`, then every later event until the deadline or the end of the server."""
         self._sink = sink
+        self.ended = self._hub.closed
         self._hub.watchers.add(self)
         self.next_bookmark = self._hub.clock.monotonic() + _BOOKMARK_SECONDS
         try:
@@ -256,6 +257,7 @@ class WatchHub:
         self.revision = revision
         self.encode_status = encode_status
         self.watchers: set[Watcher] = set()
+        self.closed = False
         self._history = history
         self._channels: dict[tuple[str, str], Channel] = {}
         self._index = ChannelIndex(cache.shape)
@@ -290,6 +292,11 @@ class WatchHub:
     def end_all(self) -> None:
         for watcher in list(self.watchers):
             watcher.end()
+
+    def close(self) -> None:
+        """The cache will hear of no more events: end all watches, and those that are about to begin."""
+        self.closed = True
+        self.end_all()
 
     def _announce(self, events: Sequence[CacheEvent]) -> None:
         for channel in self._index.concerned(events):
