@@ -23,6 +23,7 @@ from sampan.api import definitions
 from sampan.api.gofields import plain_fields
 
 if TYPE_CHECKING:
+    from sampan.api.apply.places import Place
     from sampan.api.decoding import Admitted, Decoder, TypeProblem
 
 Tree = dict[str, Any]
@@ -153,7 +154,18 @@ def _go_type(definition: str) -> str:
 class Schema:
     """A place in an object. See the module."""
 
-    __slots__ = ("_decoder", "list_type", "map_keys", "map_type", "merge_key", "patch_strategy", "preserves_unknown", "shape")
+    __slots__ = (
+        "_decoder",
+        "default_value",
+        "list_type",
+        "map_keys",
+        "map_type",
+        "merge_key",
+        "patch_strategy",
+        "place",
+        "preserves_unknown",
+        "shape",
+    )
 
     def __init__(self, raw: Tree, resolver: Resolver = definitions.definition) -> None:
         reference = definitions.referenced(raw)
@@ -172,7 +184,11 @@ class Schema:
         self.map_type: str = extensions.get("x-kubernetes-map-type", "")
         """"granular" or "atomic"; "" is granular."""
         self.preserves_unknown: bool = bool(extensions.get("x-kubernetes-preserve-unknown-fields", False))
+        self.default_value: Any = raw.get("default")
+        """What a custom resource's schema says that stands here when nothing does; None: nothing."""
         self._decoder: Decoder | None = None
+        self.place: Place | None = None
+        """How server-side apply sees it, once it did."""
 
     def __repr__(self) -> str:
         return f"Schema({self.shape.name or self.shape.type.value})"
