@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from sampan.api.scheme import Scheme
 from sampan.apiserver.authn import Authenticator
 from sampan.apiserver.authz.authorizer import Authorizer
+from sampan.apiserver.backends import Backends
 from sampan.apiserver.config import APIServerConfig
 from sampan.apiserver.endpoints import Endpoints
 from sampan.apiserver.kubelet import KubeletClient
+from sampan.apiserver.podports import PodPorts
 from sampan.apiserver.registry.feed import Feed
 from sampan.apiserver.registry.generic import Registry
 from sampan.apiserver.registry.registries import Registries
@@ -20,6 +22,7 @@ from sampan.apiserver.requestinfo import RequestInfo
 from sampan.apiserver.user import User
 from sampan.apiserver.webhooks.client import WebhookClient
 from sampan.lib.clock import Clock
+from sampan.lib.tasks import Tasks
 from sampan.store.base import Store
 
 
@@ -35,9 +38,13 @@ class Context:
     authorizer: Authorizer
     authenticator: Authenticator
     kubelets: KubeletClient
+    tasks: Tasks
+    """What lasts as long as the server."""
+    backends: Backends = field(init=False)
     webhooks: WebhookClient = field(init=False)
 
     def __post_init__(self) -> None:
+        self.backends = Backends(self.registries, PodPorts(self.registries, self.kubelets, self.tasks))
         self.webhooks = WebhookClient(self)
 
     def authorize(self, user: User, info: RequestInfo) -> tuple[bool, str]:

@@ -76,6 +76,7 @@ class APIServer:
             make_authorizer(self.registries),
             make_authenticator(config, self.registries, self.clock),
             make_kubelet_client(config),
+            self._tasks,
         )
         admission.use(default_plugins(self.context))
         install_hooks(self.context)
@@ -127,6 +128,7 @@ class APIServer:
             hub.end_all()
         await self._http.stop(grace_seconds)
         await self.context.kubelets.close()
+        await self.context.backends.close()
         await self.context.webhooks.close()
         await self._tasks.__aexit__(None, None, None)
         await self._store.close()

@@ -20,3 +20,4 @@ class ClientConfig:
     """Read again now and then: a projected service-account token is replaced while the process lives."""
     insecure: bool = False
     user_agent: str = "sampan"
+    """Empty: each request brings its own."""

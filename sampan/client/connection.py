@@ -180,7 +180,8 @@ class ClientConnection(asyncio.Protocol):
         if self._head_done:
             return  # a trailer
         text = value.decode("latin-1")
-        self._headers[name] = f"{self._headers[name]}, {text}" if name in self._headers else text
+        between = "\n" if name == "set-cookie" else ", "  # the one header that must not be joined
+        self._headers[name] = f"{self._headers[name]}{between}{text}" if name in self._headers else text
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()

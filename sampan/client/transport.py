@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -29,8 +30,8 @@ from sampan.lib.tls import client_context
 
 Query = Mapping[str, str] | Sequence[tuple[str, str]]
 Headers = Sequence[tuple[str, str]]
-Dial = Callable[[], Awaitable[tuple[str, int]]]
-"""Says for each new connection where to connect to; the server's name and certificate stay those of the URL."""
+Dial = Callable[[], Awaitable[tuple[str, int] | socket.socket]]
+"""Says for each new connection where to connect to, or brings it; the server's name and certificate stay those of the URL."""
 
 MAX_IDLE = 32
 IDLE_SECONDS = 60.0
@@ -38,6 +39,12 @@ IDLE_SECONDS = 60.0
 TOKEN_SECONDS = 10.0
 _REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._~:@=,+-]*").fullmatch
+
+
+class EscapedPath(str):
+    """A path that is percent-encoded already, to be sent as it is."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,9 @@ class Transport:
         self._tls: ssl.SSLContext | None = None
         if parts.scheme == "https":
             self._tls = client_context(config.ca_pem, config.cert_pem, config.key_pem, insecure=config.insecure)
-        self._common = f"Host: {parts.netloc.rpartition('@')[2]}\r\nUser-Agent: {config.user_agent}\r\n"
+        self._common = f"Host: {parts.netloc.rpartition('@')[2]}\r\n"
+        if config.user_agent:
+            self._common += f"User-Agent: {config.user_agent}\r\n"
         self._idle: list[ClientConnection] = []
         self._max_idle = MAX_IDLE
         self._active: set[ClientConnection] = set()
@@ -257,11 +266,14 @@ class Transport:
         if self._closed:
             raise ConnectionError("the transport is closed")
         loop = asyncio.get_running_loop()
-        host, port = await self._dial() if self._dial else (self._host, self._port)
+        place = await self._dial() if self._dial else (self._host, self._port)
+        host, port = (self._host, self._port) if isinstance(place, socket.socket) else place
+        name = self._host if self._tls else None
         try:
-            _, connection = await loop.create_connection(
-                ClientConnection, host, port, ssl=self._tls, server_hostname=self._host if self._tls else None
-            )
+            if isinstance(place, socket.socket):
+                _, connection = await loop.create_connection(ClientConnection, sock=place, ssl=self._tls, server_hostname=name)
+            else:
+                _, connection = await loop.create_connection(ClientConnection, host, port, ssl=self._tls, server_hostname=name)
         except TimeoutError:
             raise
         except OSError as error:
@@ -274,7 +286,8 @@ class Transport:
     def _head(
         self, method: str, path: str, query: Query, body: bytes, content_type: str, headers: Headers, accept: str
     ) -> bytes:
-        target = self._prefix + (path if _PLAIN_PATH(path) else quote(path, safe="/:@=,+~"))
+        plain = isinstance(path, EscapedPath) or _PLAIN_PATH(path)
+        target = self._prefix + (path if plain else quote(path, safe="/:@=,+~"))
         if query:
             target += "?" + urlencode(list(query.items()) if isinstance(query, Mapping) else query)
         lines = [f"{method} {target or '/'} HTTP/1.1\r\n", self._common, f"Accept: {accept}\r\n"]

@@ -140,6 +140,8 @@ async def splice(one: Duplex, other: Duplex) -> None:
 
 def probe_peer(sock: socket.socket) -> None:
     """Notice within two minutes that the other machine vanished, also on a connection that only listens (a watch)."""
+    if sock.family == socket.AF_UNIX:
+        return  # both ends are of this machine
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15)

@@ -10,6 +10,7 @@ from sampan.apiserver.subresources.binding import binding
 from sampan.apiserver.subresources.eviction import eviction
 from sampan.apiserver.subresources.finalize import finalize
 from sampan.apiserver.subresources.podstreams import pod_stream_handlers
+from sampan.apiserver.subresources.proxy import proxy_handlers
 from sampan.lib.http import Handler
 
 Key = tuple[str, str, str]
@@ -18,6 +19,7 @@ Key = tuple[str, str, str]
 def subresource_handlers(context: Context) -> dict[Key, Handler]:
     return {
         **pod_stream_handlers(context),
+        **proxy_handlers(context),
         ("", "pods", "binding"): binding(context),
         ("", "pods", "eviction"): eviction(context),
         ("", "namespaces", "finalize"): finalize(context),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import socket
 import ssl
 from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -21,7 +22,6 @@ import msgspec
 from sampan.api.errors import StatusError
 from sampan.api.resource import Tree
 from sampan.apiserver.webhooks.goerrors import answer_error, connect_error
-from sampan.apiserver.webhooks.resolve import resolve_service
 from sampan.client.config import ClientConfig
 from sampan.client.transport import ConnectFailed, Transport
 
@@ -85,9 +85,9 @@ class WebhookClient:
         config = ClientConfig(target.server, target.ca_pem, user_agent=_USER_AGENT)
         service = target.service
 
-        async def dial() -> tuple[str, int]:
+        async def dial() -> tuple[str, int] | socket.socket:
             assert service is not None
-            return resolve_service(self._context.registries, *service)
+            return await self._context.backends.dial_service(*service)
 
         transport = self._transports[target] = Transport(config, dial=dial if service else None)
         if len(self._transports) > _KEPT_TRANSPORTS:

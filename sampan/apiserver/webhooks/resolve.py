@@ -7,6 +7,7 @@ on nodes only, and the API server need not be on one. After k8s.io/apiserver/pkg
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from sampan.api.errors import not_found, service_unavailable
@@ -19,6 +20,8 @@ _SERVICE_NAME = "kubernetes.io/service-name"
 class Place(NamedTuple):
     address: str
     port: int
+    pod: tuple[str, str] | tuple[()] = ()
+    """Namespace and name of the pod whose address it is."""
 
 
 def resolve_service(registries: Registries, namespace: str, name: str, port: int) -> Place:
@@ -32,20 +35,27 @@ def resolve_service(registries: Registries, namespace: str, name: str, port: int
     wanted = next((each for each in spec.get("ports", ()) if each.get("port") == port), None)
     if wanted is None:
         raise service_unavailable(f'no service port {port} found for service "{name}"')
-    places = _places(registries, namespace, name, wanted.get("name", ""))
+    places = ready_places(registries, namespace, name, wanted.get("name", ""))
     if not places:
         raise service_unavailable(f'no endpoints available for service "{name}"')
     return random.choice(places)
 
 
-def _places(registries: Registries, namespace: str, name: str, port_name: str) -> list[Place]:
+def ready_places(registries: Registries, namespace: str, service: str, port_name: str) -> list[Place]:
+    """The ready endpoints of a Service at its port of that name."""
     places: list[Place] = []
     for obj in registries.get("discovery.k8s.io", "endpointslices").cache.in_namespace(namespace):
-        if obj.labels.get(_SERVICE_NAME) != name:
-            continue
-        tree = obj.tree()
-        numbers = [port["port"] for port in tree.get("ports") or () if port.get("name", "") == port_name and port.get("port")]
-        for endpoint in tree.get("endpoints") or ():
-            if (endpoint.get("conditions") or {}).get("ready", True):
-                places += [Place(address, number) for number in numbers for address in endpoint.get("addresses", ())[:1]]
+        if obj.labels.get(_SERVICE_NAME) == service:
+            places += _places(obj.tree(), port_name)
     return places
+
+
+def _places(tree: Tree, port_name: str) -> Iterator[Place]:
+    numbers = [port["port"] for port in tree.get("ports") or () if port.get("name", "") == port_name and port.get("port")]
+    for endpoint in tree.get("endpoints") or ():
+        if not (endpoint.get("conditions") or {}).get("ready", True):
+            continue
+        target = endpoint.get("targetRef") or {}
+        pod = (target.get("namespace", ""), target.get("name", "")) if target.get("kind") == "Pod" else ()
+        for address in endpoint.get("addresses", ())[:1]:
+            yield from (Place(address, number, pod) for number in numbers)
