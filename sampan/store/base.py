@@ -4,7 +4,8 @@ The shape is etcd's (https://etcd.io/docs/v3.5/learning/data_model/), narrowed t
 
 - A write that returned survives `kill -9` (except in `memory`, which has nothing to survive in).
 - Each write has a revision of its own, one greater than the write before it; nothing else moves the revision. A new store
-  stands at 1, since 0 means "any" or "now" wherever a revision is given.
+  stands at 1, since 0 means "any" or "now" wherever a revision is given. (Keys whose time to live ends together may go in one
+  revision, as they do in etcd; a watch then has them in one batch.)
 - A watch from revision r delivers every later event, once each, in order of revision, of every key under its prefix.
 - A list or get at an old revision answers as the map stood then, until that revision is compacted.
 
@@ -76,11 +77,21 @@ class FutureRevision(Exception):
 
 
 class StoreUnavailable(Exception):
-    """The store cannot serve the call now (disk full, no quorum, closed); nothing was acknowledged."""
+    """The store cannot serve the call now (disk full, no quorum, closed); nothing was acknowledged. A write may have been made
+    all the same, where the answer was lost on its way."""
+
+
+class StoreTimeout(StoreUnavailable):
+    """The store did not answer in time."""
 
 
 class Watch(Protocol):
     """A running watch: iterate it for batches of events. Close it when done."""
+
+    @property
+    def revision(self) -> int:
+        """Every event up to here was delivered, the batch returned last included."""
+        ...
 
     def __aiter__(self) -> AsyncIterator[Sequence[Event]]: ...
 
@@ -91,6 +102,9 @@ class Watch(Protocol):
 
 class Store(Protocol):
     """See the module's docstring for the promises. Every call may raise StoreUnavailable."""
+
+    in_process: bool
+    """Whether every write passes through this process, so that what it has seen is all there is."""
 
     async def open(self) -> None: ...
 
@@ -126,14 +140,26 @@ class Store(Protocol):
         """Deletes the key if it stands at `expected_revision`. Returns the delete's revision. Raises Conflict."""
         ...
 
-    def watch(self, prefix: str, after_revision: int) -> Watch:
+    def watch(self, prefix: str, after_revision: int, *, progress: bool = False, previous: bool = True) -> Watch:
         """Every event under `prefix` with a revision greater than `after_revision`; its iteration raises Compacted when
-        that history is gone. In-process stores hand an event to their watches before the write that made it returns."""
+        that history is gone. In-process stores hand an event to their watches before the write that made it returns.
+
+        progress: batches may be empty, to tell that the watch's `revision` has moved though nothing under the prefix did; so
+        it reaches every revision there is. previous: whether `Event.previous` is wanted; without, it may be None."""
         ...
 
     async def compact(self, revision: int) -> None:
         """Forget history at and before `revision`, keeping what was current at it: reads at `revision` and watches after
         it still work, older ones raise Compacted. Raises FutureRevision."""
+        ...
+
+    async def compact_in_turn(self, revision: int) -> None:
+        """As `compact`, for each of several servers to call at like intervals: one of them does it, the others find that it
+        is done."""
+        ...
+
+    async def seconds_left(self, page: Page) -> dict[str, float]:
+        """By key, how long from now those entries of a page live on that have a time to live."""
         ...
 
     async def size_bytes(self) -> int: ...

@@ -44,6 +44,10 @@ class Expiry:
         if expires < self._next_wake:
             self._wake_at(expires)
 
+    def deadlines(self) -> dict[tuple[str, int], float]:
+        """When each added key ends, in seconds since the epoch, by key and the revision it was added with."""
+        return {(key, revision): expires for expires, revision, key in self._heap}
+
     def _wake_at(self, deadline: float) -> None:
         self._next_wake = deadline
         self._tasks.start(self._sleep(deadline), "store expiry sleep")

@@ -25,6 +25,8 @@ from sampan.store.watching import WatchHub, after_prefix
 class MemoryStore:
     """See `sampan.store.base.Store`."""
 
+    in_process = True
+
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock: Clock = clock or RealClock()
         self._hub = WatchHub()
@@ -82,8 +84,8 @@ class MemoryStore:
     async def delete(self, key: str, expected_revision: int) -> int:
         return await self._write(key, None, self._expected(key, expected_revision), 0)
 
-    def watch(self, prefix: str, after_revision: int) -> Watch:
-        return self._hub.watch(prefix, after_revision, self._history)
+    def watch(self, prefix: str, after_revision: int, *, progress: bool = False, previous: bool = True) -> Watch:
+        return self._hub.watch(prefix, after_revision, self._history, progress)
 
     async def compact(self, revision: int) -> None:
         self._opened()
@@ -97,6 +99,13 @@ class MemoryStore:
         self._events_after = revision
         for key in {event.key for event in forgotten}:
             self._forget(key, revision)
+
+    async def compact_in_turn(self, revision: int) -> None:
+        await self.compact(revision)
+
+    async def seconds_left(self, page: Page) -> dict[str, float]:
+        now, deadlines = self._clock.now(), self._opened().deadlines()
+        return {e.key: deadlines[e.key, e.revision] - now for e in page.entries if (e.key, e.revision) in deadlines}
 
     async def size_bytes(self) -> int:
         self._opened()

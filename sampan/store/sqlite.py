@@ -35,6 +35,8 @@ class SQLiteStore:
     max_bytes: a limit on the file's size, at which writes answer StoreUnavailable (0: none).
     """
 
+    in_process = True
+
     def __init__(self, path: str | os.PathLike[str], clock: Clock | None = None, *, max_bytes: int = 0) -> None:
         self._path = Path(path)
         self._clock: Clock = clock or RealClock()
@@ -118,8 +120,8 @@ class SQLiteStore:
     async def delete(self, key: str, expected_revision: int) -> int:
         return await self._write(key, None, expected_revision, 0)
 
-    def watch(self, prefix: str, after_revision: int) -> Watch:
-        return self._hub.watch(prefix, after_revision, self._history)
+    def watch(self, prefix: str, after_revision: int, *, progress: bool = False, previous: bool = True) -> Watch:
+        return self._hub.watch(prefix, after_revision, self._history, progress)
 
     async def compact(self, revision: int) -> None:
         """Marks the history as gone at once; its rows are deleted in steps, between which writes go on."""
@@ -133,6 +135,16 @@ class SQLiteStore:
             goal = max(revision, marks.compacted)
             for swept in range(marks.swept, goal, HISTORY_REVISIONS):
                 await self._job(_sweep(swept, min(swept + HISTORY_REVISIONS, goal)))
+
+    async def compact_in_turn(self, revision: int) -> None:
+        await self.compact(revision)
+
+    async def seconds_left(self, page: Page) -> dict[str, float]:
+        def read(connection: sqlite3.Connection) -> dict[str, float]:
+            return sqltables.deadlines(connection, [entry.revision for entry in page.entries])
+
+        now = self._clock.now()
+        return {key: deadline - now for key, deadline in (await self._read(read)).items()}
 
     async def size_bytes(self) -> int:
         def read(connection: sqlite3.Connection) -> int:

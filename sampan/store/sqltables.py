@@ -69,6 +69,9 @@ _HISTORY = """SELECT json_group_array(json_array(
 
 _EXPIRING = "SELECT json_group_array(json_array(key, revision, expires)) FROM log WHERE expires IS NOT NULL"
 
+_DEADLINES = """SELECT json_group_array(json_array(key, revision, expires))
+    FROM log WHERE expires IS NOT NULL AND revision IN (SELECT value FROM json_each(?))"""
+
 _INSERT = "INSERT INTO log (revision, key, previous, created, expires, value) VALUES "
 
 Row = tuple[int, str, int, int, float | None, bytes | None]
@@ -194,6 +197,12 @@ def history(connection: sqlite3.Connection, low: str, high: str, after: int, unt
 def expiring(connection: sqlite3.Connection) -> list[tuple[str, int, float]]:
     """(key, revision, deadline) of every row written with a time to live, superseded ones too."""
     return _deadlines.decode(connection.execute(_EXPIRING).fetchone()[0])
+
+
+def deadlines(connection: sqlite3.Connection, revisions: list[int]) -> dict[str, float]:
+    """By key, when what was written at those revisions ends."""
+    packed = connection.execute(_DEADLINES, (msgspec.json.encode(revisions).decode(),)).fetchone()[0]
+    return {key: deadline for key, _, deadline in _deadlines.decode(packed)}
 
 
 def sweep(connection: sqlite3.Connection, after: int, until: int) -> None:

@@ -19,12 +19,13 @@ them. Raises Compacted."""
 class LiveWatch:
     """The `Watch` of both in-process stores."""
 
-    def __init__(self, hub: WatchHub, prefix: str, after_revision: int, history: History) -> None:
+    def __init__(self, hub: WatchHub, prefix: str, after_revision: int, history: History, progress: bool) -> None:
         self.prefix = prefix
         self.after_revision = after_revision
         self._hub = hub
         self._history = history
-        self._replayed = after_revision
+        self._progress = progress
+        self._delivered = after_revision
         self._replay_until = hub.revision
         self._pending: list[Event] = []
         self._waiter: asyncio.Future[None] | None = None
@@ -34,38 +35,46 @@ class LiveWatch:
     def __aiter__(self) -> LiveWatch:
         return self
 
+    @property
+    def revision(self) -> int:
+        return self._delivered
+
     async def __anext__(self) -> Sequence[Event]:
-        while self._replayed < self._replay_until and not self._closed:
-            events, self._replayed = await self._history(self.prefix, self._replayed, self._replay_until)
-            if events:
+        while self._delivered < self._replay_until and not self._closed:
+            events, self._delivered = await self._history(self.prefix, self._delivered, self._replay_until)
+            if events or self._progress:
                 return events
         while not self._pending:
             if self._closed:
                 raise StopAsyncIteration
+            if self._progress and self._hub.revision > self._delivered:
+                break
             if self._failure is not None:
                 raise self._failure
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         batch, self._pending = self._pending, []
+        # The hub hands over every event in the turn in which it learns of it, so that all of them are in the batch.
+        self._delivered = max(self._delivered, self._hub.revision)
         return batch
 
     def close(self) -> None:
         self._closed = True
         self._pending = []
         self._hub.remove(self)
-        self._wake()
+        self.wake()
 
     def deliver(self, event: Event) -> None:
         if event.revision > self.after_revision:
             self._pending.append(event)
-            self._wake()
+            self.wake()
 
     def fail(self, failure: Exception) -> None:
         """What is pending is still delivered; then iteration raises."""
         self._failure = failure
-        self._wake()
+        self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -78,16 +87,20 @@ class WatchHub:
         self._directories: dict[str, list[LiveWatch]] = {}
         """Watches whose prefix ends in a slash: found by the few such prefixes a key has, however many watches there are."""
         self._others: list[LiveWatch] = []
+        self._following: list[LiveWatch] = []
+        """Those that want to hear of progress."""
         self._closed = False
 
-    def watch(self, prefix: str, after_revision: int, history: History) -> LiveWatch:
-        watch = LiveWatch(self, prefix, after_revision, history)
+    def watch(self, prefix: str, after_revision: int, history: History, progress: bool) -> LiveWatch:
+        watch = LiveWatch(self, prefix, after_revision, history, progress)
         if self._closed:
             watch.fail(StoreUnavailable("the store is closed"))
         elif prefix.endswith("/"):
             self._directories.setdefault(prefix, []).append(watch)
         else:
             self._others.append(watch)
+        if progress:
+            self._following.append(watch)
         return watch
 
     def remove(self, watch: LiveWatch) -> None:
@@ -96,6 +109,8 @@ class WatchHub:
             siblings.remove(watch)
         if not siblings and watch.prefix in self._directories:
             del self._directories[watch.prefix]
+        if watch in self._following:
+            self._following.remove(watch)
 
     def publish(self, events: Sequence[Event]) -> None:
         """Hand over committed events, which come in order of revision."""
@@ -111,6 +126,8 @@ class WatchHub:
             for watch in self._others:
                 if key.startswith(watch.prefix):
                     watch.deliver(event)
+        for watch in self._following:
+            watch.wake()
 
     def close(self) -> None:
         """End every watch with StoreUnavailable once it has delivered what it holds."""

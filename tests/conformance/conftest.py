@@ -4,39 +4,83 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 import uvloop
 
-from sampan.lib.clock import Clock, ManualClock
+from sampan.lib.clock import Clock, ManualClock, RealClock
 from sampan.store.base import Store
+from sampan.store.etcd import EtcdStore
 from sampan.store.memory import MemoryStore
 from sampan.store.sqlite import SQLiteStore
+from tests.conformance.etcdserver import BINARY, MISSING, EtcdServer
 
-STORES: dict[str, Callable[[Path, Clock], Store]] = {
+IN_PROCESS: dict[str, Callable[[Path, Clock], Store]] = {
     "memory": lambda directory, clock: MemoryStore(clock),
     "sqlite": lambda directory, clock: SQLiteStore(directory / "state.db", clock),
 }
+STORES = (*IN_PROCESS, "etcd")
 
 Scenario = Callable[[Store, ManualClock], Awaitable[None]]
 OnStore = Callable[[Scenario], None]
 
 
-@pytest.fixture(params=list(STORES))
+@pytest.fixture(scope="session")
+def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdServer]:
+    """One for all tests: to empty it is cheaper than to start another."""
+    if not BINARY.exists():
+        pytest.skip(MISSING)
+    server = EtcdServer(tmp_path_factory.mktemp("etcd"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=STORES)
 def on_store(request: pytest.FixtureRequest, tmp_path: Path) -> OnStore:
-    """Runs a scenario on a new, empty, open store; may be called more than once in a test."""
+    """Runs a scenario on an empty, open store; may be called more than once in a test."""
+    if request.param == "etcd":
+        return on_etcd(request.getfixturevalue("etcd"))
+    return runner(IN_PROCESS[request.param], tmp_path)
+
+
+@pytest.fixture(params=list(IN_PROCESS))
+def on_local_store(request: pytest.FixtureRequest, tmp_path: Path) -> OnStore:
+    """As `on_store`, of the stores that live in this process: they keep the scenario's time, and more is known of watches."""
+    return runner(IN_PROCESS[request.param], tmp_path)
+
+
+def on_etcd(server: EtcdServer) -> OnStore:
+    def make(directory: Path, clock: Clock) -> Store:
+        # A failed call or a broken watch is tried again after a while, which is not the scenario's to count.
+        return EtcdStore([server.endpoint], clock=RealClock())
+
+    return runner(make, server.directory, clear)
+
+
+async def clear(store: Store) -> None:
+    """Empty it; its revisions go on from where they are."""
+    for entry in (await store.list("")).entries:
+        await store.delete(entry.key, entry.revision)
+
+
+def runner(
+    make: Callable[[Path, Clock], Store], parent: Path, prepare: Callable[[Store], Awaitable[None]] | None = None
+) -> OnStore:
     count = itertools.count()
 
     def run(scenario: Scenario) -> None:
-        directory = tmp_path / str(next(count))
-        directory.mkdir()
+        directory = parent / str(next(count))
+        directory.mkdir(exist_ok=True)
 
         async def main() -> None:
             clock = ManualClock()
-            store = STORES[request.param](directory, clock)
+            store = make(directory, clock)
             await store.open()
+            if prepare is not None:
+                await prepare(store)
             try:
                 await scenario(store, clock)
             finally:

@@ -235,7 +235,7 @@ def test_compaction_in_many_steps_leaves_every_current_entry(on_store: OnStore) 
     on_store(scenario)
 
 
-def test_a_key_with_a_time_to_live_is_deleted_when_it_is_over(on_store: OnStore) -> None:
+def test_a_key_with_a_time_to_live_is_deleted_when_it_is_over(on_local_store: OnStore) -> None:
     async def scenario(store: Store, clock: ManualClock) -> None:
         revision = await store.create("/events/x", b"1", ttl_seconds=3600)
         await clock.advance(3599)
@@ -247,10 +247,10 @@ def test_a_key_with_a_time_to_live_is_deleted_when_it_is_over(on_store: OnStore)
         assert (event.key, event.value, event.revision) == ("/events/x", None, revision + 1)
         watch.close()
 
-    on_store(scenario)
+    on_local_store(scenario)
 
 
-def test_writing_a_key_again_begins_its_time_anew(on_store: OnStore) -> None:
+def test_writing_a_key_again_begins_its_time_anew(on_local_store: OnStore) -> None:
     async def scenario(store: Store, clock: ManualClock) -> None:
         renewed = await store.create("/events/renewed", b"1", ttl_seconds=60)
         kept = await store.create("/events/kept", b"1", ttl_seconds=60)
@@ -265,10 +265,10 @@ def test_writing_a_key_again_begins_its_time_anew(on_store: OnStore) -> None:
         await until_gone(store, "/events/renewed")
         assert [entry.key for entry in (await store.list("/events/")).entries] == ["/events/kept"]
 
-    on_store(scenario)
+    on_local_store(scenario)
 
 
-def test_a_shorter_time_to_live_does_not_wait_for_a_longer_one(on_store: OnStore) -> None:
+def test_a_shorter_time_to_live_does_not_wait_for_a_longer_one(on_local_store: OnStore) -> None:
     async def scenario(store: Store, clock: ManualClock) -> None:
         await store.create("/events/long", b"1", ttl_seconds=3600)
         await store.create("/events/short", b"1", ttl_seconds=5)
@@ -276,7 +276,7 @@ def test_a_shorter_time_to_live_does_not_wait_for_a_longer_one(on_store: OnStore
         await until_gone(store, "/events/short")
         assert await store.get("/events/long") is not None
 
-    on_store(scenario)
+    on_local_store(scenario)
 
 
 def test_a_closed_store_is_unavailable(on_store: OnStore) -> None:

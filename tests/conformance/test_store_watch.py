@@ -138,7 +138,7 @@ def test_watches_see_one_order_without_gap_or_repeat_while_many_write(on_store: 
     on_store(scenario)
 
 
-def test_a_waiting_watch_has_the_event_before_the_writer_goes_on(on_store: OnStore) -> None:
+def test_a_waiting_watch_has_the_event_before_the_writer_goes_on(on_local_store: OnStore) -> None:
     async def scenario(store: Store, _: ManualClock) -> None:
         seen: list[int] = []
 
@@ -157,7 +157,7 @@ def test_a_waiting_watch_has_the_event_before_the_writer_goes_on(on_store: OnSto
                 assert seen[-1] == revision
             watch.close()
 
-    on_store(scenario)
+    on_local_store(scenario)
 
 
 def test_a_watch_may_begin_in_the_future(on_store: OnStore) -> None:
@@ -197,7 +197,7 @@ def test_a_watch_from_compacted_history_fails(on_store: OnStore) -> None:
     on_store(scenario)
 
 
-def test_compaction_takes_nothing_from_a_running_watch(on_store: OnStore) -> None:
+def test_compaction_takes_nothing_from_a_running_watch(on_local_store: OnStore) -> None:
     async def scenario(store: Store, _: ManualClock) -> None:
         start = store.revision
         watch = store.watch("/a/", start)
@@ -206,7 +206,7 @@ def test_compaction_takes_nothing_from_a_running_watch(on_store: OnStore) -> Non
         await store.compact(last)
         assert [event.revision for event in await collect(watch, last)] == [first, last]
 
-    on_store(scenario)
+    on_local_store(scenario)
 
 
 def test_a_closed_watch_ends(on_store: OnStore) -> None:
@@ -226,7 +226,7 @@ def test_a_closed_watch_ends(on_store: OnStore) -> None:
     on_store(scenario)
 
 
-def test_closing_the_store_fails_its_watches_after_what_they_hold(on_store: OnStore) -> None:
+def test_closing_the_store_fails_its_watches_after_what_they_hold(on_local_store: OnStore) -> None:
     async def scenario(store: Store, _: ManualClock) -> None:
         watch = store.watch("/a/", store.revision)
         await store.create("/a/x", b"")
@@ -235,4 +235,4 @@ def test_closing_the_store_fails_its_watches_after_what_they_hold(on_store: OnSt
         with pytest.raises(StoreUnavailable):
             await anext(watch)
 
-    on_store(scenario)
+    on_local_store(scenario)
