@@ -146,8 +146,9 @@ class StatusError(Exception):
             "metadata": {},
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
         }
+        if self.reason:
+            body["reason"] = self.reason
         if self.details or self._sends_details:
             body["details"] = self.details
         body["code"] = self.code

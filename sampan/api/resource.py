@@ -54,6 +54,8 @@ class Strategy:
     """Seconds of graceful deletion an object gets when the request names none; None: the kind is deleted at once."""
     garbage_collection: str = "background"
     """What a DELETE without propagationPolicy does with dependents: "background" or "orphan"."""
+    delete_warning: str = ""
+    """What a client is told whose DELETE leaves that to the kind."""
 
 
 @dataclass(frozen=True, slots=True)

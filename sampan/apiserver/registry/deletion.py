@@ -36,6 +36,8 @@ class Deleted(NamedTuple):
 async def delete(registry: Registry, namespace: str, name: str, options: DeleteOptions, by: Caller) -> Deleted:
     """Raises StatusError 404, 409 for preconditions that do not hold, and what admission refuses."""
     resource = registry.resource
+    if resource.strategy.delete_warning and not options.propagation:
+        by.warnings.append(resource.strategy.delete_warning)
     key = registry.cache.key(namespace, name)
     async with registry.locks.hold(key):
         current = registry.cache.objects.get(key)
