@@ -7,20 +7,13 @@ from typing import Any
 
 from sampan.api.groups.core.pod_columns import COLUMNS
 from sampan.api.groups.core.pod_defaults import default_pod
+from sampan.api.groups.core.pod_parts import count_generation, qos_class
 from sampan.api.groups.core.pod_validation import validate_pod, validate_pod_status, validate_pod_update
 from sampan.api.groups.strategies import keep_field, keep_spec
-from sampan.api.groups.validation.resources import quality_of_service
 from sampan.api.resource import Resource, Strategy, Tree
 
 _AFFINITY_TERMS = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED_TERMS = "preferredDuringSchedulingIgnoredDuringExecution"
-
-
-def qos_class(tree: Tree) -> str:
-    """What a pod was created with, or what its containers ask for."""
-    given: str = tree.get("status", {}).get("qosClass", "")
-    spec = tree["spec"]
-    return given or quality_of_service((*spec.get("containers", ()), *spec.get("initContainers", ())))
 
 
 def _prepare_create(new: Tree) -> None:
@@ -61,8 +54,7 @@ def _apply_label_keys(tree: Tree) -> None:
 
 def _prepare_update(new: Tree, old: Tree) -> None:
     keep_field(new, old, "status")
-    generation = old["metadata"].get("generation", 0)
-    new["metadata"]["generation"] = generation + 1 if new["spec"] != old["spec"] else generation
+    count_generation(new, old)
 
 
 def _prepare_status(new: Tree, old: Tree) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sampan.api import names
 from sampan.api.errors import FieldError, forbidden_field, invalid, required
 from sampan.api.groups.validation.containers import validate_image
+from sampan.api.groups.validation.difference import difference
 from sampan.api.groups.validation.podspec import validate_pod_spec
 from sampan.api.groups.validation.scheduling import validate_tolerations
 from sampan.api.resource import Tree
@@ -62,7 +62,7 @@ def _validate_annotations(annotations: Mapping[str, str], spec: Tree) -> list[Fi
     return errors
 
 
-def _validate_annotation_changes(new: Tree, old: Tree) -> list[FieldError]:
+def validate_annotation_changes(new: Tree, old: Tree) -> list[FieldError]:
     after, before = new["metadata"].get("annotations", {}), old["metadata"].get("annotations", {})
     if after == before:
         return []
@@ -85,7 +85,7 @@ def _validate_annotation_changes(new: Tree, old: Tree) -> list[FieldError]:
 
 def validate_pod_update(new: Tree, old: Tree) -> list[FieldError]:
     """Nearly all of a pod's spec is fixed once it exists."""
-    errors = _validate_annotation_changes(new, old)
+    errors = validate_annotation_changes(new, old)
     spec, before = new["spec"], old["spec"]
     if spec == before:
         return errors
@@ -104,7 +104,7 @@ def validate_pod_update(new: Tree, old: Tree) -> list[FieldError]:
     if before.get("schedulingGates"):
         errors += _validate_gated_changes(masked, before)
     if masked != before:
-        why = f"pod updates may not change fields other than {_UPDATABLE}\n{_difference(before, masked)}"
+        why = f"pod updates may not change fields other than {_UPDATABLE}\n{difference(before, masked)}"
         errors.append(forbidden_field("spec", why))
     return errors
 
@@ -196,20 +196,8 @@ def _validate_gated_changes(masked: Tree, before: Tree) -> list[FieldError]:
     return errors
 
 
-def _difference(before: Any, after: Any, path: str = "spec") -> str:
-    """The differing leaves, the old one marked "-", the new one "+"; upstream prints the structs around them as well."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        keys = [key for key in (*before, *(k for k in after if k not in before)) if before.get(key) != after.get(key)]
-        return "".join(_difference(before.get(key), after.get(key), f"{path}.{key}") for key in keys)
-    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        pairs = enumerate(zip(before, after, strict=True))
-        return "".join(_difference(old, new, f"{path}[{index}]") for index, (old, new) in pairs if old != new)
-    lines = [("-", before), ("+", after)]
-    return "".join(f"{mark} \t{path}: {json.dumps(value)},\n" for mark, value in lines if value is not None)
-
-
 def validate_pod_status(new: Tree, old: Tree) -> list[FieldError]:
-    errors = _validate_annotation_changes(new, old)
+    errors = validate_annotation_changes(new, old)
     status, before = new.get("status", {}), old.get("status", {})
     errors += _validate_conditions(status.get("conditions", ()))
     nominated = status.get("nominatedNodeName", "")

@@ -11,7 +11,7 @@ from sampan.api.resource import Tree
 
 NOT_NEGATIVE = "must be greater than or equal to 0"
 _CONTAINER_RESOURCES = frozenset(("cpu", "memory", "ephemeral-storage"))
-_STANDARD_RESOURCES = _CONTAINER_RESOURCES | frozenset(
+STANDARD_RESOURCES = _CONTAINER_RESOURCES | frozenset(
     (
         "requests.cpu",
         "requests.memory",
@@ -33,18 +33,19 @@ _STANDARD_RESOURCES = _CONTAINER_RESOURCES | frozenset(
     )
 )
 _HUGE_PAGES = "hugepages-"
+QUOTA_HUGE_PAGES = (_HUGE_PAGES, f"requests.{_HUGE_PAGES}")
 
 
-def _is_native(name: str) -> bool:
+def is_native(name: str) -> bool:
     return "/" not in name or "kubernetes.io/" in name
 
 
-def _may_overcommit(name: str) -> bool:
-    return _is_native(name) and not name.startswith(_HUGE_PAGES)
+def may_overcommit(name: str) -> bool:
+    return is_native(name) and not name.startswith(_HUGE_PAGES)
 
 
-def _is_extended(name: str) -> bool:
-    return not _is_native(name) and not name.startswith("requests.") and not names.qualified_name(f"requests.{name}")
+def is_extended(name: str) -> bool:
+    return not is_native(name) and not name.startswith("requests.") and not names.qualified_name(f"requests.{name}")
 
 
 def validate_resources(resources: Tree, path: str) -> list[FieldError]:
@@ -59,7 +60,7 @@ def validate_resources(resources: Tree, path: str) -> list[FieldError]:
             errors += [invalid(f"{path}.requests[{name}]", value, why) for value, why in problems]
         limit = limits.get(name)
         if limit is None:
-            if not _may_overcommit(name):
+            if not may_overcommit(name):
                 errors.append(required(f"{path}.limits", "Limit must be set for non overcommitable resources"))
         elif amount != limit:
             errors += _validate_request(name, str(amount), str(limit), path)
@@ -72,28 +73,41 @@ def validate_resources(resources: Tree, path: str) -> list[FieldError]:
 
 def _validate_request(name: str, amount: str, limit: str, path: str) -> list[FieldError]:
     asked, most = quantity.parse(amount), quantity.parse(limit)
-    if asked != most and not _may_overcommit(name):
+    if asked != most and not may_overcommit(name):
         return [invalid(f"{path}.requests", amount, f"must be equal to {name} limit of {limit}")]
     if asked > most:
         return [invalid(f"{path}.requests", amount, f"must be less than or equal to {name} limit of {limit}")]
     return []
 
 
+def resource_name(name: str) -> list[str]:
+    """validateResourceName: what is not qualified by a domain must be one of Kubernetes' own."""
+    if problems := names.qualified_name(name):
+        return problems
+    if "/" in name or name in STANDARD_RESOURCES or name.startswith(QUOTA_HUGE_PAGES):
+        return []
+    return ["must be a standard resource type or fully qualified"]
+
+
+def container_resource_name(name: str) -> list[str]:
+    """validateContainerResourceName."""
+    problems = resource_name(name)
+    if "/" not in name:
+        if name not in _CONTAINER_RESOURCES and not name.startswith(_HUGE_PAGES):
+            problems.append("must be a standard resource for containers")
+    elif not is_native(name) and not is_extended(name):
+        problems.append("doesn't follow extended resource name standard")
+    return problems
+
+
 @lru_cache(maxsize=4096)
 def _problems(name: str, amount: str) -> tuple[tuple[str, str], ...]:
     """(bad value, why) of one entry of limits or requests. Pods repeat each other, so that this is mostly a look-up."""
-    problems = [(name, why) for why in names.qualified_name(name)]
-    if "/" not in name:
-        if name not in _STANDARD_RESOURCES and not name.startswith(_HUGE_PAGES):
-            problems.append((name, "must be a standard resource type or fully qualified"))
-        if name not in _CONTAINER_RESOURCES and not name.startswith(_HUGE_PAGES):
-            problems.append((name, "must be a standard resource for containers"))
-    elif not _is_native(name) and not _is_extended(name):
-        problems.append((name, "doesn't follow extended resource name standard"))
+    problems = [(name, why) for why in container_resource_name(name)]
     parsed = quantity.parse(amount)
     if parsed.nanos < 0:
         problems.append((str(parsed), NOT_NEGATIVE))
-    if _is_extended(name) and parsed.milli_value % 1000:
+    if is_extended(name) and parsed.milli_value % 1000:
         problems.append((str(parsed), "must be an integer"))
     if name.startswith(_HUGE_PAGES) and not _divides(name, parsed):
         problems.append((str(parsed), f"{parsed} is not positive integer multiple of {name}"))

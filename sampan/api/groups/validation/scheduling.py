@@ -64,12 +64,7 @@ def validate_affinity(affinity: Tree, path: str) -> list[FieldError]:
 def _validate_node_affinity(affinity: Tree, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     if (wanted := affinity.get(_REQUIRED_TERMS)) is not None:
-        where = f"{path}.{_REQUIRED_TERMS}.nodeSelectorTerms"
-        terms = wanted.get("nodeSelectorTerms", ())
-        if not terms:
-            errors.append(required(where, "must have at least one node selector term"))
-        for index, term in enumerate(terms):
-            errors += _validate_node_term(term, f"{where}[{index}]")
+        errors += validate_node_terms(wanted, f"{path}.{_REQUIRED_TERMS}")
     for index, preferred in enumerate(affinity.get(_PREFERRED_TERMS, ())):
         where = f"{path}.{_PREFERRED_TERMS}[{index}]"
         weight = preferred.get("weight", 0)
@@ -79,10 +74,25 @@ def _validate_node_affinity(affinity: Tree, path: str) -> list[FieldError]:
     return errors
 
 
-def _validate_node_term(term: Tree, path: str) -> list[FieldError]:
+def validate_node_terms(selector: Tree, path: str) -> list[FieldError]:
+    """A core NodeSelector, which must hold: that of a pod's required affinity or of a volume's."""
+    terms = selector.get("nodeSelectorTerms", ())
+    if not terms:
+        return [required(f"{path}.nodeSelectorTerms", "must have at least one node selector term")]
+    errors: list[FieldError] = []
+    for index, term in enumerate(terms):
+        errors += _validate_node_term(term, f"{path}.nodeSelectorTerms[{index}]", needs_label_values=True)
+    return errors
+
+
+def _validate_node_term(term: Tree, path: str, needs_label_values: bool = False) -> list[FieldError]:
     errors: list[FieldError] = []
     for index, expression in enumerate(term.get("matchExpressions", ())):
-        errors += _validate_node_expression(expression, f"{path}.matchExpressions[{index}]")
+        where = f"{path}.matchExpressions[{index}]"
+        errors += _validate_node_expression(expression, where)
+        # A preference that no label can have is merely not met; a requirement would never be.
+        for number, value in enumerate(expression.get("values", ()) if needs_label_values else ()):
+            errors += [invalid(f"{where}.values[{number}]", value, why) for why in names.label_value(value)]
     for index, expression in enumerate(term.get("matchFields", ())):
         errors += _validate_node_field(expression, f"{path}.matchFields[{index}]")
     return errors

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sampan.api import names
 from sampan.api.errors import FieldError, duplicate, invalid, not_supported, required
-from sampan.api.groups.validation.volumes import local_descending_path
+from sampan.api.groups.validation.volumesources import local_descending_path
 from sampan.api.resource import Tree
 
 _PROFILES = ("Localhost", "RuntimeDefault", "Unconfined")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from sampan.api import names, quantity
 from sampan.api.errors import (
@@ -14,24 +14,16 @@ from sampan.api.errors import (
     not_supported,
     required,
 )
+from sampan.api.groups.validation.claims import validate_claim_template
 from sampan.api.groups.validation.environment import (
     VOLUME_FIELDS,
     validate_field_reference,
     validate_resource_reference,
 )
+from sampan.api.groups.validation.volumesources import COMMON, SHOWN_AS, Check, local_descending_path
 from sampan.api.resource import Tree
 
 _MODE = "must be a number between 0 and 0777 (octal), both inclusive"
-_HOST_PATH_TYPES = (
-    "",
-    "BlockDevice",
-    "CharDevice",
-    "Directory",
-    "DirectoryOrCreate",
-    "File",
-    "FileOrCreate",
-    "Socket",
-)
 _PROPAGATIONS = ("Bidirectional", "HostToContainer", "None")
 _RECURSIVE = ("Disabled", "Enabled", "IfPossible")
 _DUPLICATE_PATHS = "conflicting duplicate paths"
@@ -69,19 +61,10 @@ def _validate_sources(volume: Tree, path: str) -> list[FieldError]:
         if found > 1:
             errors.append(forbidden_field(f"{path}.{kind}", "may not specify more than 1 volume type"))
         elif check := _SOURCES.get(kind):
-            errors += check(source, f"{path}.{kind}")
+            errors += check(source, f"{path}.{SHOWN_AS.get(kind, kind)}")
         elif fields := _REQUIRED.get(kind):
             errors += [required(f"{path}.{kind}.{field}") for field in fields if not source.get(field)]
     return errors if found else [required(path, "must specify a volume type")]
-
-
-def _no_backsteps(target: str, path: str) -> list[FieldError]:
-    return [invalid(path, target, "must not contain '..'")] if ".." in target.split("/") else []
-
-
-def local_descending_path(target: str, path: str) -> list[FieldError]:
-    errors = [invalid(path, target, "must be a relative path")] if target.startswith("/") else []
-    return errors + _no_backsteps(target, path)
 
 
 def _local_path(target: str, path: str) -> list[FieldError]:
@@ -112,15 +95,6 @@ def _validate_empty_dir(source: Tree, path: str) -> list[FieldError]:
     if limit is None or quantity.parse(str(limit)).nanos >= 0:
         return []
     return [forbidden_field(f"{path}.sizeLimit", "SizeLimit field must be a valid resource quantity")]
-
-
-def _validate_host_path(source: Tree, path: str) -> list[FieldError]:
-    target = source.get("path")
-    if not target:
-        return [required(f"{path}.path")]
-    errors = _no_backsteps(target, f"{path}.path")
-    type_ = source.get("type", "")
-    return errors if type_ in _HOST_PATH_TYPES else [*errors, not_supported(f"{path}.type", type_, _HOST_PATH_TYPES)]
 
 
 def _validate_config_map(source: Tree, path: str) -> list[FieldError]:
@@ -205,40 +179,29 @@ def _validate_token(token: Tree, where: str, path: str) -> list[FieldError]:
     return errors + (_local_path(target, f"{path}.path") if target else [required(f"{path}.path")])
 
 
-def _validate_nfs(source: Tree, path: str) -> list[FieldError]:
-    errors = [required(f"{path}.{field}") for field in ("server", "path") if not source.get(field)]
-    target = source.get("path", "")
-    if not target.startswith("/"):
-        errors.append(invalid(f"{path}.path", target, "must be an absolute path"))
-    return errors
+def _validate_git_repo(source: Tree, path: str) -> list[FieldError]:
+    errors = [] if source.get("repository") else [required(f"{path}.repository")]
+    return errors + local_descending_path(source.get("directory", ""), f"{path}.directory")
 
 
-_SOURCES: Mapping[str, Callable[[Tree, str], list[FieldError]]] = {
+def _validate_ephemeral(source: Tree, path: str) -> list[FieldError]:
+    template = source.get("volumeClaimTemplate")
+    if template is None:
+        return [required(f"{path}.volumeClaimTemplate")]
+    return validate_claim_template(template, f"{path}.volumeClaimTemplate")
+
+
+_SOURCES: Mapping[str, Check] = {
+    **COMMON,
     "emptyDir": _validate_empty_dir,
-    "hostPath": _validate_host_path,
     "configMap": _validate_config_map,
     "secret": _validate_secret,
     "downwardAPI": _validate_downward_api,
     "projected": _validate_projected,
-    "nfs": _validate_nfs,
+    "gitRepo": _validate_git_repo,
+    "ephemeral": _validate_ephemeral,
 }
-_REQUIRED: Mapping[str, Sequence[str]] = {
-    "persistentVolumeClaim": ("claimName",),
-    "csi": ("driver",),
-    "iscsi": ("targetPortal", "iqn"),
-    "gitRepo": ("repository",),
-    "awsElasticBlockStore": ("volumeID",),
-    "gcePersistentDisk": ("pdName",),
-    "glusterfs": ("endpoints", "path"),
-    "cephfs": ("monitors",),
-    "rbd": ("monitors", "image"),
-    "cinder": ("volumeID",),
-    "flexVolume": ("driver",),
-    "azureFile": ("secretName", "shareName"),
-    "azureDisk": ("diskName", "diskURI"),
-    "ephemeral": ("volumeClaimTemplate",),
-    "image": ("reference",),
-}
+_REQUIRED: Mapping[str, Sequence[str]] = {"persistentVolumeClaim": ("claimName",), "image": ("reference",)}
 
 
 def validate_mounts(container: Tree, volumes: Mapping[str, Tree], path: str) -> list[FieldError]:
