@@ -7,6 +7,7 @@ from sampan.apiserver.context import Context
 from sampan.apiserver.registry.allocators import AddressPool, PortPool
 from sampan.apiserver.registry.hooks import Hooks
 from sampan.apiserver.registry.services import ServiceHooks
+from sampan.apiserver.registry.volumes import stamp_phases
 from sampan.apiserver.subresources.approval import status_part
 
 
@@ -38,6 +39,8 @@ def install_hooks(context: Context) -> None:
         requests.status = status_part(context.clock)
     if (pods := registries.find("", "pods")) is not None:
         pods.hooks = PodHooks()
+    if (volumes := registries.find("", "persistentvolumes")) is not None:
+        stamp_phases(volumes, context.clock)
     if (services := registries.find("", "services")) is not None:
         config = context.config
         hooks = services.hooks = ServiceHooks(AddressPool(config.service_cidr), PortPool(*config.node_port_range))
