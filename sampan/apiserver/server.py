@@ -17,6 +17,7 @@ from sampan.apiserver.authn import make_authenticator
 from sampan.apiserver.authz.authorizer import make_authorizer
 from sampan.apiserver.bootstrap import bootstrap
 from sampan.apiserver.chain import build
+from sampan.apiserver.componentstatuses import install_component_statuses
 from sampan.apiserver.config import APIServerConfig
 from sampan.apiserver.context import Context
 from sampan.apiserver.documents import Documents
@@ -80,6 +81,7 @@ class APIServer:
         )
         admission.use(default_plugins(self.context))
         install_hooks(self.context)
+        install_component_statuses(self.context)
         handler = build(self.context, authentication(self.context.authenticator), self._routes().handle)
         tls = server_context(config.tls_cert_pem, config.tls_key_pem, config.client_ca_pem)
         self._http = HTTPServer(handler, tls=tls, max_body_bytes=config.max_body_bytes, clock=self.clock)

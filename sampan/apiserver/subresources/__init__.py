@@ -9,6 +9,7 @@ from sampan.apiserver.subresources.approval import approval
 from sampan.apiserver.subresources.binding import binding
 from sampan.apiserver.subresources.eviction import eviction
 from sampan.apiserver.subresources.finalize import finalize
+from sampan.apiserver.subresources.podparts import pod_part_handlers
 from sampan.apiserver.subresources.podstreams import pod_stream_handlers
 from sampan.apiserver.subresources.proxy import proxy_handlers
 from sampan.lib.http import Handler
@@ -19,6 +20,7 @@ Key = tuple[str, str, str]
 def subresource_handlers(context: Context) -> dict[Key, Handler]:
     return {
         **pod_stream_handlers(context),
+        **pod_part_handlers(context),
         **proxy_handlers(context),
         ("", "pods", "binding"): binding(context),
         ("", "pods", "eviction"): eviction(context),
