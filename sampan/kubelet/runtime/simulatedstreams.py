@@ -51,10 +51,12 @@ class _Ticket:
 
 
 class SimulatedStreaming:
-    """Starts its server with the first URL. `program` pretends every process."""
+    """Starts its server with the first URL. `program` pretends every process; `ports` says where forwarded ports lead, as
+    port → (host, port), the others being echoed."""
 
-    def __init__(self, program: Program | None = None) -> None:
+    def __init__(self, program: Program | None = None, ports: Mapping[int, tuple[str, int]] | None = None) -> None:
         self._program = program or pretend
+        self.ports = ports or {}
         self._tickets: dict[str, _Ticket] = {}
         self._http = HTTPServer(self._handle, tls=None)
         self._port = 0
@@ -109,7 +111,7 @@ class SimulatedStreaming:
     async def _serve(self, session: Session, ticket: _Ticket, tasks: Tasks) -> None:
         process = ticket.process
         if process is None:
-            await _echo_ports(session, tasks)
+            await self._serve_ports(session, tasks)
             return
         streams: dict[str, Stream] = {}
         async with asyncio.timeout(STREAM_SECONDS):
@@ -124,6 +126,19 @@ class SimulatedStreaming:
         streams["error"].write(_verdict(code))
         for stream in streams.values():
             stream.close()
+
+    async def _serve_ports(self, session: Session, tasks: Tasks) -> None:
+        """A connection's error stream is opened before its data stream, and ends with it."""
+        errors: dict[str, Stream] = {}
+        while (stream := await session.accept()) is not None:
+            stream.reply()
+            request = stream.headers.get("requestid", "")
+            if stream.headers.get("streamtype") == "error":
+                errors[request] = stream
+                continue
+            place = self.ports.get(int(stream.headers.get("port", "0")))
+            error = errors.pop(request, None)
+            tasks.start(_echo(stream, error) if place is None else _connect(stream, error, place), "simulated-port")
 
 
 def _verdict(code: int) -> bytes:
@@ -173,21 +188,37 @@ async def _copy_input(process: Process) -> int:
     return 0
 
 
-async def _echo_ports(session: Session, tasks: Tasks) -> None:
-    """What comes on a forwarded connection goes back on it; its error stream, opened before, ends with it."""
-    errors: dict[str, Stream] = {}
-    while (stream := await session.accept()) is not None:
-        stream.reply()
-        request = stream.headers.get("requestid", "")
-        if stream.headers.get("streamtype") == "error":
-            errors[request] = stream
-        else:
-            tasks.start(_echo(stream, errors.pop(request, None)), "simulated-port")
-
-
 async def _echo(stream: Stream, error: Stream | None) -> None:
     while data := await stream.read():
         stream.write(data)
+    stream.close()
+    if error is not None:
+        error.close()
+
+
+async def _connect(stream: Stream, error: Stream | None, place: tuple[str, int]) -> None:
+    """Join a forwarded connection to a server of this machine."""
+    try:
+        reader, writer = await asyncio.open_connection(*place)
+    except OSError as failure:
+        if error is not None:
+            error.write(str(failure).encode())
+            error.close()
+        stream.close()
+        return
+
+    async def inward() -> None:
+        while data := await stream.read():
+            writer.write(data)
+            await writer.drain()
+        writer.write_eof()
+
+    async with Tasks() as tasks:
+        tasks.start(inward(), "simulated-port-input")
+        while data := await reader.read(65536):
+            stream.write(data)
+            await stream.drain()
+    writer.close()
     stream.close()
     if error is not None:
         error.close()
