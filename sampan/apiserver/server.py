@@ -23,6 +23,7 @@ from sampan.apiserver.context import Context
 from sampan.apiserver.documents import Documents
 from sampan.apiserver.endpoint import Endpoint
 from sampan.apiserver.endpoints import Endpoints
+from sampan.apiserver.fairness.controller import Fairness
 from sampan.apiserver.filters.authn import authentication
 from sampan.apiserver.issuer import issuer_pages
 from sampan.apiserver.kubelet import make_kubelet_client
@@ -82,7 +83,8 @@ class APIServer:
         admission.use(default_plugins(self.context))
         install_hooks(self.context)
         install_component_statuses(self.context)
-        handler = build(self.context, authentication(self.context.authenticator), self._routes().handle)
+        self.fairness = Fairness(self.context)
+        handler = build(self.context, authentication(self.context.authenticator), self.fairness, self._routes().handle)
         tls = server_context(config.tls_cert_pem, config.tls_key_pem, config.client_ca_pem)
         self._http = HTTPServer(handler, tls=tls, max_body_bytes=config.max_body_bytes, clock=self.clock)
 
@@ -119,6 +121,7 @@ class APIServer:
             self.ports.append(await self._http.start(host, port))
         await bootstrap(self.context)
         self._tasks.start(keep_kubernetes_service(self.context, self.port), "kubernetes service")
+        self._tasks.start(self.fairness.run(), "priority and fairness")
         self._tasks.start(self._tick(), "watch deadlines")
         self._tasks.start(self._compact(), "compaction")
         self._ready = True

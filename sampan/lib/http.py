@@ -23,7 +23,8 @@ class Request:
     """One request. `path` is percent-decoded, `query` raw; header names are lower case; `body` is whole."""
 
     __slots__ = (
-        "answer_headers", "attributes", "body", "headers", "method", "path", "peer", "query", "raw_path", "received", "repeated_headers", "user"
+        "answer_headers", "attributes", "body", "headers", "method", "path", "peer", "query", "raw_path", "received",
+        "repeated_headers", "user",
     )  # fmt: skip
 
     def __init__(

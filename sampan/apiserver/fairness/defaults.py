@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from sampan.api.groups.flowcontrol import mandatory
 from sampan.api.resource import Tree
 
 AUTO_UPDATE: Final = "apf.kubernetes.io/autoupdate-spec"
@@ -82,16 +83,7 @@ def _everything(name: str, level: str, precedence: int, subjects: list[Tree], by
     return _schema(name, level, precedence, subjects, [_ANY_RESOURCE], [_paths("*")], by)
 
 
-MANDATORY_LEVELS: Final[Sequence[Tree]] = (
-    _object("exempt", {"type": "Exempt", "exempt": {"nominalConcurrencyShares": 0, "lendablePercent": 0}}),
-    _object(
-        "catch-all",
-        {
-            "type": "Limited",
-            "limited": {"nominalConcurrencyShares": 5, "lendablePercent": 0, "limitResponse": {"type": "Reject"}},
-        },
-    ),
-)
+MANDATORY_LEVELS: Final[Sequence[Tree]] = tuple(_object(name, spec) for name, spec in mandatory.LEVELS.items())
 
 SUGGESTED_LEVELS: Final[Sequence[Tree]] = (
     _queued("system", 30, 33, queues=64),
@@ -102,10 +94,7 @@ SUGGESTED_LEVELS: Final[Sequence[Tree]] = (
     _queued("global-default", 20, 50),
 )
 
-MANDATORY_SCHEMAS: Final[Sequence[Tree]] = (
-    _everything("exempt", "exempt", 1, _subjects(["system:masters"]), by=""),
-    _everything("catch-all", "catch-all", 10000, _subjects(_EVERYBODY)),
-)
+MANDATORY_SCHEMAS: Final[Sequence[Tree]] = tuple(_object(name, spec) for name, spec in mandatory.SCHEMAS.items())
 
 SUGGESTED_SCHEMAS: Final[Sequence[Tree]] = (
     _schema(
