@@ -5,12 +5,19 @@ After k8s.io/apiextensions-apiserver/pkg/registry/customresource/{strategy,statu
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Final
 
 from sampan.api import names
+from sampan.api.crd.correlation import Pair
 from sampan.api.crd.custom_schema import CustomSchema
 from sampan.api.crd.embedded import validate_embedded
+from sampan.api.crd.judging import Judge
+from sampan.api.crd.listtypes import uniqueness
+from sampan.api.crd.rules import Rules, rules_of
 from sampan.api.crd.structure import Tree, Value
+from sampan.api.crd.values import judge
+from sampan.api.crd.verdict import NOWHERE, Place
 from sampan.api.errors import FieldError, invalid
 from sampan.api.gotext import quoted
 from sampan.api.groups.strategies import keep_status
@@ -18,6 +25,12 @@ from sampan.api.groups.validation.metadata import STANDARD_FINALIZERS
 from sampan.api.resource import Strategy
 
 _MAX_INT32: Final = 2**31 - 1
+_BLOCKING: Final = frozenset(
+    ("FieldValueNotSupported", "FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid")
+)
+_UNCHECKED: Final = (
+    "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"
+)
 
 
 class ObjectRules:
@@ -29,6 +42,15 @@ class ObjectRules:
         self.kind = kind
         self.has_status = "status" in subresources
         self.scale: Tree = subresources.get("scale") or {}
+        self._uniqueness = uniqueness(schema.structure)
+
+    @cached_property
+    def _judge(self) -> Judge:
+        return Judge(self.schema)
+
+    @cached_property
+    def _rules(self) -> Rules | None:
+        return rules_of(self.schema.structure, root=True)
 
     def strategy(self) -> Strategy:
         return Strategy(
@@ -55,17 +77,49 @@ class ObjectRules:
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
 
     def validate(self, new: Tree) -> list[FieldError]:
+        return self._validate(new, None)
+
+    def validate_change(self, new: Tree, old: Tree) -> list[FieldError]:
+        """As a new object, but for errors that stood before and did not change."""
+        return self._validate(new, Pair(new, old, self.schema.structure))
+
+    def validate_status(self, new: Tree, old: Tree) -> list[FieldError]:
         errors = self._validate_type(new)
         if errors:
             return errors
+        pair = Pair(new, old, self.schema.structure)
+        place = self.schema.structure.properties.get("status")
+        if place is not None and "status" in new and not self._judge.is_good(new):
+            errors += judge(place.raw, new["status"], Place("status"), pair.key("status")).errors.values()
+        errors += self._validate_scale(new, status_only=True)
+        errors += self._validate_lists(new, pair)
+        return errors + self._validate_rules(new, pair, errors)
+
+    def _validate(self, new: Tree, pair: Pair | None) -> list[FieldError]:
+        errors = self._validate_type(new)
+        if errors:
+            return errors
+        if not self._judge.is_good(new):
+            errors += judge(self.schema.structure.raw, new, Place(""), pair).errors.values()
         errors += self._validate_scale(new)
-        return errors + validate_embedded_fields(new, self.schema)
+        errors += validate_embedded_fields(new, self.schema)
+        errors += self._validate_lists(new, pair)
+        return errors + self._validate_rules(new, pair, errors)
 
-    def validate_change(self, new: Tree, old: Tree) -> list[FieldError]:
-        return self.validate(new)
+    def _validate_lists(self, new: Tree, pair: Pair | None) -> list[FieldError]:
+        """Repeated items; none at all where the old object had some."""
+        if self._uniqueness is None:
+            return []
+        errors = self._uniqueness(new, "")
+        return [] if errors and pair is not None and self._uniqueness(pair.old, "") else errors
 
-    def validate_status(self, new: Tree, old: Tree) -> list[FieldError]:
-        return self._validate_type(new)
+    def _validate_rules(self, new: Tree, pair: Pair | None, errors: list[FieldError]) -> list[FieldError]:
+        """The rules in CEL, which only make sense of an object that is what its schema says."""
+        if self._rules is None:
+            return []
+        if any(error.reason in _BLOCKING for error in errors):
+            return [invalid(NOWHERE, "null", _UNCHECKED)]
+        return self._rules.validate(new, pair)
 
     def _validate_type(self, tree: Tree) -> list[FieldError]:
         errors = []

@@ -62,6 +62,11 @@ class Structure:
         """What is said of a key; None where nothing is."""
         return self.properties.get(name) or self.additional
 
+    @property
+    def specifies(self) -> bool:
+        """Whether anything is said of what is inside."""
+        return bool(self.properties) or self.has_additional or self.items is not None or self.embedded
+
     def as_root(self) -> Structure:
         """The same at the root of an object, which has apiVersion, kind and metadata whether the schema says so or not."""
         if self.embedded:
