@@ -12,6 +12,7 @@ from sampan.apiserver.admission.chain import Plugin
 from sampan.apiserver.admission.defaulttolerations import DefaultTolerationSeconds
 from sampan.apiserver.admission.namespacelifecycle import NamespaceLifecycle
 from sampan.apiserver.admission.noderestriction import NodeRestriction
+from sampan.apiserver.admission.paramaccess import ParamAccess
 from sampan.apiserver.admission.priority import Priority
 from sampan.apiserver.admission.serviceaccount import ServiceAccount
 from sampan.apiserver.admission.taintnodes import TaintNodesByCondition
@@ -33,4 +34,9 @@ def default_plugins(context: Context) -> Sequence[Plugin]:
         CertificateSigning(context.authorizer),
         CertificateSubjectRestriction(),
         CertificateRequester(),
+        ParamAccess(
+            context.authorizer,
+            context.scheme,
+            context.registry("admissionregistration.k8s.io", "validatingadmissionpolicies").cache,
+        ),
     )
