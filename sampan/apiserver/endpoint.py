@@ -76,8 +76,9 @@ class Endpoint:
     def get(self, request: Request, info: RequestInfo) -> Reply:
         if not request.query and self._feed.local:
             return self._show(request, self.registry.get(info.namespace, info.name))
-        wanted = revision_of(request.parameters().get("resourceVersion", "")) if request.query else 0
-        if wanted <= self._feed.revision and self._feed.local:
+        asked = request.parameters().get("resourceVersion", "") if request.query else ""
+        wanted = revision_of(asked)
+        if wanted <= self._feed.revision and (self._feed.local or asked):
             return self._show(request, self.registry.get(info.namespace, info.name))
         return self._get_later(request, info, wanted)
 
@@ -101,15 +102,16 @@ class Endpoint:
         options = list_options(request.parameters())
         selection = self.select(info, options)
         wanted = 0 if options.continue_ else revision_of(options.resource_version)
-        if self._feed.local and wanted <= self._feed.revision and not (options.continue_ or options.match or options.limit):
+        fresh = (self._feed.local or options.resource_version) and wanted <= self._feed.revision
+        if fresh and not (options.continue_ or options.match or options.limit):
             return self._show_list(request, self.registry.lister.now(selection))
         return self._list_later(request, selection, options, wanted)
 
     async def _list_later(self, request: Request, selection: Selection, options: ListOptions, wanted: int) -> Answer:
         if wanted > self._feed.revision:
             await self._feed.reach_requested(wanted)
-        elif not self._feed.local and not wanted:
-            await self._feed.reach_now()
+        elif not options.resource_version:
+            await self._feed.catch_up()
         return self._show_list(request, await self.registry.lister.page(selection, options))
 
     def _show_list(self, request: Request, listed: Listed) -> Answer:
@@ -144,12 +146,15 @@ class Endpoint:
             # Of a store that was set back, whose clients would else wait, blind, for revisions they have seen before. This
             # makes them list anew.
             raise too_large_resource_version(revision, newest)
-        if self._feed.local and (options.initial_events is None or revision <= self._feed.revision):
+        fresh = revision <= self._feed.revision and (self._feed.local or options.resource_version)
+        if fresh or (self._feed.local and options.initial_events is None):
             return self._watch(view, selection, options, revision)
         return self._watch_later(view, selection, options, revision)
 
     async def _watch_later(self, view: View, selection: Selection, options: ListOptions, revision: int) -> Answer:
         await self._reach(revision if options.initial_events else 0)
+        if options.initial_events is None and revision > self._feed.revision:
+            raise too_large_resource_version(revision, self._feed.revision)
         return self._watch(view, selection, options, revision)
 
     def _watch(self, view: View, selection: Selection, options: ListOptions, revision: int) -> Stream:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from sampan.api.errors import StatusError, internal_error, service_unavailable
+from sampan.api.errors import TIMEOUT, StatusError, internal_error, service_unavailable
 from sampan.apiserver.answers import failure
 from sampan.lib.http import Answer, Handler, Request, Response, Stream, Upgrade
 from sampan.lib.log import get_logger
-from sampan.store.base import StoreUnavailable
+from sampan.store.base import StoreTimeout, StoreUnavailable
 
 log = get_logger("apiserver")
 
@@ -50,6 +50,10 @@ def refusal(error: Exception) -> StatusError:
     """What the client is told of `error`."""
     if isinstance(error, StatusError):
         return error
+    if isinstance(error, StoreTimeout):
+        return StatusError(504, TIMEOUT, f"Timeout: request did not complete within requested timeout - {error}")
+    if isinstance(error, StoreUnavailable) and str(error).startswith("etcdserver: "):
+        return StatusError(500, "", str(error))  # etcd's own words, which upstream passes on as they are
     if isinstance(error, StoreUnavailable):
         return service_unavailable(f"the store is unavailable: {error}")
     return internal_error(f"{type(error).__name__}: {error}")

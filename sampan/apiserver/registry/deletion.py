@@ -40,6 +40,7 @@ async def delete(registry: Registry, namespace: str, name: str, options: DeleteO
         by.warnings.append(resource.strategy.delete_warning)
     key = registry.cache.key(namespace, name)
     async with registry.locks.hold(key):
+        await registry.feed.catch_up()
         current = registry.cache.objects.get(key)
         for _ in range(_TRIES):
             if current is None:
@@ -67,6 +68,7 @@ async def delete_collection(registry: Registry, selection: Selection, options: D
                 raise
             return None
 
+    await registry.feed.catch_up()
     found = registry.lister.now(selection).objects
     deleted: list[CachedObject | None] = []
     for start in range(0, len(found), _AT_ONCE):

@@ -31,7 +31,7 @@ class Feed:
         self.revision = 0
         self.ready = asyncio.Event()
         self.healthy = True
-        self.local: bool = getattr(store, "in_process", True)
+        self.local = store.in_process
         """Whether every write of the store passes through this process, so that the caches are never behind an answer."""
         self._caches: dict[str, WatchCache] = {}
         self._joining: dict[str, list[Event]] = {}
@@ -123,14 +123,15 @@ class Feed:
         cache.fill(objects, revision)
 
     async def _follow(self) -> None:
-        watch = self.store.watch(ROOT, self.revision)
+        watch = self.store.watch(ROOT, self.revision, progress=not self.local, previous=False)
         try:
             async for batch in watch:
-                self._apply(batch)
+                self._apply(batch, watch.revision)
         finally:
             watch.close()
 
-    def _apply(self, batch: Sequence[Event]) -> None:
+    def _apply(self, batch: Sequence[Event], revision: int) -> None:
+        """`revision`: up to where the batch is all there is."""
         now = self.clock.monotonic()
         changed: dict[WatchCache, list[CacheEvent]] = {}
         for event in batch:
@@ -142,7 +143,7 @@ class Feed:
             applied = _apply_to(cache, event, now)
             if applied is not None:
                 changed.setdefault(cache, []).append(applied)
-        self._advance(batch[-1].revision)
+        self._advance(revision)
         for cache, events in changed.items():
             cache.announce(events)
 
@@ -189,6 +190,12 @@ class Feed:
     async def reach_now(self) -> None:
         """Return when the caches hold every write acknowledged before this call by any server of the store."""
         await self.reach(await self.store.current_revision())
+
+    async def catch_up(self) -> None:
+        """As `reach_now` where another server may have written: the world that a write is judged by must hold all that its
+        client has seen, by whatever server."""
+        if not self.local:
+            await self.reach_now()
 
 
 def _apply_to(cache: WatchCache, event: Event, now: float) -> CacheEvent | None:

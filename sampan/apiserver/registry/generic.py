@@ -124,6 +124,7 @@ class Registry:
         return conflict(self.resource.plural, self.resource.group, name, OBJECT_MODIFIED)
 
     async def create(self, tree: Tree, namespace: str, by: Caller) -> CachedObject:
+        await self.feed.catch_up()
         meta = start_metadata(tree, self.resource, namespace, self.feed.clock.now())
         prefix = "" if meta.get("name") else meta.get("generateName", "")
         if not prefix:
@@ -193,6 +194,7 @@ class Registry:
         """
         key = self.cache.key(namespace, name)
         async with self.locks.hold(key):
+            await self.feed.catch_up()
             current = self.cache.objects.get(key)
             for _ in range(_UPDATE_TRIES):
                 if current is None:

@@ -17,12 +17,12 @@ async def read_history(feed: Feed, cache: WatchCache, revision: int) -> tuple[li
     """
     until = cache.ring_start
     events: list[CacheEvent] = []
-    watch = feed.store.watch(ROOT, revision)
+    watch = feed.store.watch(ROOT, revision, progress=True)
     try:
         async for batch in watch:
             events += [_converted(cache, event) for event in batch if event.key.startswith(cache.prefix)]
-            if batch[-1].revision >= until:
-                return events, batch[-1].revision
+            if watch.revision >= until:
+                return events, watch.revision
     except Compacted as error:
         raise expired(f"too old resource version: {revision} ({error.compacted})") from None
     finally:
