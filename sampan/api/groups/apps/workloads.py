@@ -59,7 +59,9 @@ def validate_int_or_percent(value: int | str, path: str) -> list[FieldError]:
 
 def percent_of(value: int | str) -> int | None:
     """The number of a percentage; None for what is none."""
-    return int(value[:-1]) if isinstance(value, str) and not names.percent(value) else None
+    if not isinstance(value, str) or names.percent(value):
+        return None
+    return int(value[:-1]) if len(value) <= 20 else 2**63 - 1  # Python refuses to read thousands of digits
 
 
 def validate_counts(status: Tree, fields: Sequence[str]) -> list[FieldError]:
@@ -74,3 +76,10 @@ def validate_counts(status: Tree, fields: Sequence[str]) -> list[FieldError]:
     if available > ready:
         errors.append(invalid("status.availableReplicas", available, "cannot be greater than readyReplicas"))
     return errors
+
+
+def validate_not_decremented(status: Tree, before: Tree, field: str) -> list[FieldError]:
+    """A counter of the status that only goes up."""
+    if field not in before or status.get(field, 0) >= before[field]:
+        return []
+    return [invalid(f"status.{field}", status.get(field, 0), "cannot be decremented")]

@@ -1,0 +1,1 @@
+"""Jobs, at once and by the clock."""
