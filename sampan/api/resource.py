@@ -137,6 +137,11 @@ class Resource:
         return "get" not in self.verbs
 
     @property
+    def takes_any_finalizer(self) -> bool:
+        """Whether finalizers need no domain in their names, as where upstream checks only what is checked of every kind."""
+        return self.custom_schema is not None or self.group in ("apiextensions.k8s.io", "apiregistration.k8s.io")
+
+    @property
     def qualified_plural(self) -> str:
         """As it stands in error messages: "deployments.apps", "pods"."""
         return f"{self.plural}.{self.group}" if self.group else self.plural

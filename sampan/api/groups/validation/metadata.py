@@ -22,7 +22,9 @@ _NOTHING: Any = {}
 NameRule = Callable[[str, bool], list[str]]
 
 
-def validate_metadata(tree: Tree, namespaced: bool, name_is_valid: NameRule | None = None) -> list[FieldError]:
+def validate_metadata(
+    tree: Tree, namespaced: bool, name_is_valid: NameRule | None = None, *, any_finalizer: bool = False
+) -> list[FieldError]:
     """Errors in the metadata of a new object, whose name has been generated already. No rule: a DNS subdomain."""
     meta = tree.get("metadata") or _NOTHING
     errors = _validate_names(meta, name_is_valid or names.name_is_subdomain)
@@ -36,10 +38,10 @@ def validate_metadata(tree: Tree, namespaced: bool, name_is_valid: NameRule | No
         errors.append(forbidden_field("metadata.namespace", "not allowed on this type"))
     if meta.get("generation", 0) < 0:
         errors.append(invalid("metadata.generation", meta["generation"], "must be greater than or equal to 0"))
-    return errors + _validate_contents(meta)
+    return errors + _validate_contents(meta, any_finalizer)
 
 
-def validate_metadata_update(new: Tree, old: Tree) -> list[FieldError]:
+def validate_metadata_update(new: Tree, old: Tree, *, any_finalizer: bool = False) -> list[FieldError]:
     """Errors in the metadata of an object that replaces `old`."""
     meta, before = new.get("metadata") or _NOTHING, old.get("metadata") or _NOTHING
     errors = []
@@ -52,7 +54,7 @@ def validate_metadata_update(new: Tree, old: Tree) -> list[FieldError]:
     for field in ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"):
         if meta.get(field) != before.get(field):
             errors.append(invalid(f"metadata.{field}", meta.get(field, ""), IMMUTABLE))
-    return errors + _validate_contents(meta)
+    return errors + _validate_contents(meta, any_finalizer)
 
 
 def immutable(path: str, new: Any, old: Any) -> list[FieldError]:
@@ -104,7 +106,7 @@ def _validate_names(meta: Tree, rule: NameRule) -> list[FieldError]:
     return errors
 
 
-def _validate_contents(meta: Tree) -> list[FieldError]:
+def _validate_contents(meta: Tree, any_finalizer: bool) -> list[FieldError]:
     errors: list[FieldError] = []
     if labels := meta.get("labels"):
         errors += validate_labels(labels, "metadata.labels")
@@ -113,7 +115,7 @@ def _validate_contents(meta: Tree) -> list[FieldError]:
     if owners := meta.get("ownerReferences"):
         errors += _validate_owners(owners)
     if finalizers := meta.get("finalizers"):
-        errors += _validate_finalizers(finalizers)
+        errors += _validate_finalizers(finalizers, any_finalizer)
     if managed := meta.get("managedFields"):
         errors += _validate_managed_fields(managed)
     return errors
@@ -149,13 +151,13 @@ def _validate_owner(owner: Tree, path: str) -> list[FieldError]:
     return errors
 
 
-def _validate_finalizers(finalizers: Sequence[str]) -> list[FieldError]:
+def _validate_finalizers(finalizers: Sequence[str], any_finalizer: bool) -> list[FieldError]:
     path = "metadata.finalizers"
     errors = [invalid(path, name, why) for name in finalizers for why in names.qualified_name(name)]
     if _ORPHAN in finalizers and _FOREGROUND in finalizers:
         why = f"finalizer {_ORPHAN} and {_FOREGROUND} cannot be both set"
         errors.append(invalid(path, list(finalizers), why))
-    for index, name in enumerate(finalizers):
+    for index, name in enumerate(() if any_finalizer else finalizers):
         if "/" not in name and name not in STANDARD_FINALIZERS:
             errors += validate_finalizer_name(name, f"{path}[{index}]")
     return errors
