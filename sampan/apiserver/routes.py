@@ -7,13 +7,16 @@ from collections.abc import Awaitable, Mapping
 from sampan.api.errors import page_not_found
 from sampan.apiserver.answers import method_not_allowed, text_answer
 from sampan.apiserver.context import Context
+from sampan.apiserver.custom.serving import CustomResources
 from sampan.apiserver.documents import Documents
 from sampan.apiserver.endpoint import Endpoint
 from sampan.apiserver.registry.scale import scale
 from sampan.apiserver.requestinfo import RequestInfo
-from sampan.lib.http import Answer, Handler, Request
+from sampan.lib.http import Answer, Handler, Request, Response, Stream, Upgrade
 
 Reply = Answer | Awaitable[Answer]
+
+_READS = frozenset(("get", "list", "watch"))
 
 
 class Routes:
@@ -26,12 +29,13 @@ class Routes:
     def __init__(
         self,
         context: Context,
+        custom: CustomResources,
         pages: Mapping[str, Handler],
         subresources: Mapping[tuple[str, str, str], Handler],
         virtual: Mapping[tuple[str, str, str], Handler],
         documents: Documents,
     ) -> None:
-        self._context = context
+        self._custom = custom
         self._pages = pages
         self._documents = documents
         self._subresources = subresources
@@ -45,6 +49,18 @@ class Routes:
         endpoint = self._endpoints.find(info.group, info.version, info.resource)
         if endpoint is None:
             return self._not_stored(request, info)
+        if info.verb not in _READS and self._custom.is_pending(info.group, info.resource):
+            return self._later(request, info)
+        return self._served(request, info, endpoint)
+
+    async def _later(self, request: Request, info: RequestInfo) -> Answer:
+        """Once what is served is what definitions say by now."""
+        await self._custom.settled(info.group, info.resource)
+        endpoint = self._endpoints.find(info.group, info.version, info.resource)
+        reply = self._served(request, info, endpoint) if endpoint is not None else self._absent(info)
+        return reply if isinstance(reply, Response | Stream | Upgrade) else await reply
+
+    def _served(self, request: Request, info: RequestInfo, endpoint: Endpoint) -> Reply:
         if info.subresource:
             return self._subresource(request, info, endpoint)
         if len(info.parts) == 1:
@@ -61,12 +77,15 @@ class Routes:
     def _not_stored(self, request: Request, info: RequestInfo) -> Reply:
         virtual = self._virtual.get((info.group, info.version, info.resource))
         if virtual is None:
-            if (info.group, info.version) not in self._documents.catalogue.group_versions():
-                return text_answer("404 page not found\n", 404)
-            raise page_not_found()
+            return self._later(request, info) if self._custom.may_come(info.group, info.resource) else self._absent(info)
         if request.method != "POST":
             raise method_not_allowed()
         return virtual(request)
+
+    def _absent(self, info: RequestInfo) -> Answer:
+        if (info.group, info.version) not in self._documents.catalogue.group_versions():
+            return text_answer("404 page not found\n", 404)
+        raise page_not_found()
 
     def _collection(self, request: Request, info: RequestInfo, endpoint: Endpoint) -> Reply:
         resource, verb = endpoint.resource, info.verb
@@ -80,7 +99,7 @@ class Routes:
         if verb == "watch":
             return endpoint.watch(request, info)
         if namespaced and not info.namespace:
-            raise method_not_allowed()
+            raise page_not_found() if resource.custom_schema is not None else method_not_allowed()
         if verb == "create":
             return endpoint.create(request, info)
         if verb == "deletecollection":

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from sampan.api.crd.definition import GROUP
 from sampan.api.scheme import Scheme, builtin
 from sampan.apiserver.admission.chain import Admission
 from sampan.apiserver.admission.plugins import default_plugins
@@ -20,6 +21,8 @@ from sampan.apiserver.chain import build
 from sampan.apiserver.componentstatuses import install_component_statuses
 from sampan.apiserver.config import APIServerConfig
 from sampan.apiserver.context import Context
+from sampan.apiserver.custom.controller import DefinitionController
+from sampan.apiserver.custom.serving import CustomResources
 from sampan.apiserver.documents import Documents
 from sampan.apiserver.endpoint import Endpoint
 from sampan.apiserver.endpoints import Endpoints
@@ -80,6 +83,7 @@ class APIServer:
             make_kubelet_client(config),
             self._tasks,
         )
+        self.custom = CustomResources(self.context)
         admission.use(default_plugins(self.context))
         install_hooks(self.context)
         install_component_statuses(self.context)
@@ -117,6 +121,10 @@ class APIServer:
     async def _begin(self) -> None:
         await self.feed.fill()
         self._tasks.start(self.feed.run(), "feed")
+        if (definitions := self.registries.find(GROUP, "customresourcedefinitions")) is not None:
+            controller = DefinitionController(self.context, self.custom, definitions)
+            await controller.start()
+            self._tasks.start(controller.run(), "custom resource definitions")
         for host, port in self.config.bind:
             self.ports.append(await self._http.start(host, port))
         await bootstrap(self.context)
@@ -174,7 +182,7 @@ class APIServer:
         pages |= issuer_pages(self.context, self._public_address)
         pages["/"] = index(lambda: [*pages, *documents.paths()])
         pages = {path: only_reads(page) for path, page in pages.items()}
-        return Routes(self.context, pages, subresources, virtual, documents)
+        return Routes(self.context, self.custom, pages, subresources, virtual, documents)
 
     def _public_address(self) -> str:
         host = self.config.advertise_address or self.config.bind[0][0]

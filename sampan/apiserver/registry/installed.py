@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sampan.api.resource import Tree
 from sampan.apiserver.context import Context
+from sampan.apiserver.custom.removal import DefinitionHooks
 from sampan.apiserver.registry.allocators import AddressPool, PortPool
 from sampan.apiserver.registry.hooks import Hooks
 from sampan.apiserver.registry.services import ServiceHooks
@@ -41,6 +42,8 @@ def install_hooks(context: Context) -> None:
         pods.hooks = PodHooks()
     if (volumes := registries.find("", "persistentvolumes")) is not None:
         stamp_phases(volumes, context.clock)
+    if (definitions := registries.find("apiextensions.k8s.io", "customresourcedefinitions")) is not None:
+        definitions.hooks = DefinitionHooks(context.clock)
     if (services := registries.find("", "services")) is not None:
         config = context.config
         hooks = services.hooks = ServiceHooks(AddressPool(config.service_cidr), PortPool(*config.node_port_range))

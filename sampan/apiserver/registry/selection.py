@@ -93,7 +93,7 @@ def _fields(known: Fields, text: str) -> FieldSelector:
     for requirement in selector.requirements:
         field, resource = requirement.field, known.resource
         if field not in known.names:
-            if resource.selectable:
+            if resource.selectable or resource.custom_schema is not None:
                 raise bad_request(f"field label not supported: {field}")
             raise bad_request(f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"')
     return selector

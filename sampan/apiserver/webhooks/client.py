@@ -10,7 +10,6 @@ connection, and its certificate must be for `NAME.NAMESPACE.svc`.
 from __future__ import annotations
 
 import base64
-import binascii
 import socket
 import ssl
 from collections import OrderedDict
@@ -101,10 +100,15 @@ class WebhookClient:
         self._transports.clear()
 
 
+def bundle_of(client_config: Tree) -> bytes:
+    """The PEM text of its authorities. Raises ValueError."""
+    return base64.b64decode(client_config.get("caBundle") or "", validate=True)
+
+
 def _target(client_config: Tree) -> _Target:
     try:
-        ca_pem = base64.b64decode(client_config.get("caBundle") or "", validate=True)
-    except binascii.Error:
+        ca_pem = bundle_of(client_config)
+    except ValueError:
         raise WebhookCallError("unable to load root certificates: unable to parse bytes as PEM block") from None
     service = client_config.get("service")
     if service:

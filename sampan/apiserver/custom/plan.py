@@ -1,0 +1,94 @@
+"""What a definition asks to be served: a resource for each served version, and how they come from the one that is stored.
+
+Pure. Without a conversion webhook the versions of an object differ in apiVersion, and in the fields that a version's schema
+knows: what it does not know is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sampan.api.crd import definition
+from sampan.api.crd.custom_schema import CustomSchema
+from sampan.api.crd.resources import build_resource
+from sampan.api.resource import Resource, Tree
+from sampan.apiserver.custom.shape import trim
+
+WEBHOOK: Final = "Webhook"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Of one definition."""
+
+    group: str
+    plural: str
+    stored: Resource
+    """That of the storage version, be it served or not."""
+    served: tuple[Resource, ...]
+    schemas: Mapping[str, CustomSchema]
+    """By apiVersion, of every version."""
+    same_form: frozenset[str]
+    """The versions whose objects differ from stored ones in nothing but the apiVersion."""
+    webhook: Tree | None
+    """spec.conversion.webhook, where that converts."""
+    uniform: bool
+    """Whether all objects there are, are stored in the storage version."""
+
+
+def build_plan(crd: Tree) -> Plan:
+    """Of an admitted definition whose names are accepted."""
+    spec: Tree = crd["spec"]
+    resources = {version["name"]: build_resource(crd, version) for version in definition.versions(crd)}
+    stored = resources[definition.storage_version(crd)]
+    raw = {version["name"]: definition.schema_of_version(version) for version in definition.versions(crd)}
+    same = frozenset(name for name in raw if raw[name] == raw[stored.version])
+    conversion: Tree = spec.get("conversion") or {}
+    webhook = conversion.get("webhook") if conversion.get("strategy") == WEBHOOK else None
+    schemas = {resource.group_version: _schema(resource) for resource in resources.values()}
+    served = [resources[version["name"]] for version in definition.served_versions(crd)]
+    return Plan(
+        group=stored.group,
+        plural=stored.plural,
+        stored=stored,
+        served=tuple(served if webhook else [_converted(resource, stored, same) for resource in served]),
+        schemas=schemas,
+        same_form=same,
+        webhook=webhook,
+        uniform=_is_uniform(crd),
+    )
+
+
+def identity_of(crd: Tree) -> Tree:
+    """What a plan is made from: definitions that are equal in it are served alike."""
+    uniform = _is_uniform(crd) or "webhook" not in (crd["spec"].get("conversion") or {})
+    return {"uid": crd["metadata"]["uid"], "spec": crd["spec"], "names": definition.names(crd), "uniform": uniform}
+
+
+def _is_uniform(crd: Tree) -> bool:
+    storage = definition.storage_version(crd)
+    return bool(crd.get("status", {}).get("storedVersions", [storage]) == [storage])
+
+
+def _schema(resource: Resource) -> CustomSchema:
+    assert isinstance(resource.custom_schema, CustomSchema)
+    return resource.custom_schema
+
+
+def _converted(resource: Resource, stored: Resource, same: frozenset[str]) -> Resource:
+    """Another version of the stored resource, shown and stored by renaming it."""
+    if resource.version == stored.version:
+        return resource
+
+    def rename(tree: Tree, target: Resource) -> Tree:
+        renamed = {**tree, "apiVersion": target.group_version}
+        return renamed if resource.version in same else trim(renamed, _schema(target))
+
+    return replace(
+        resource,
+        stored_as=(stored.group, stored.version, stored.plural),
+        from_stored=lambda tree: rename(tree, resource),
+        to_stored=lambda tree: rename(tree, stored),
+    )

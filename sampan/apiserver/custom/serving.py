@@ -1,0 +1,163 @@
+"""Which custom resources are served: those whose definitions have been given their names.
+
+A definition that appears or changes is served by a task, for its objects are read from the store first; one that is gone is
+served no more from that moment. Requests that may depend on a change that is not served yet wait for it (`settled`), so that
+a client which was told of a definition finds what it defines. Upstream waits, with its sleeps, for its informers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sampan.api.crd import definition
+from sampan.api.resource import Resource, Tree
+from sampan.apiserver.context import Context
+from sampan.apiserver.custom.conditions import ESTABLISHED, NAMES_ACCEPTED, TERMINATING
+from sampan.apiserver.custom.endpoint import CustomEndpoint
+from sampan.apiserver.custom.plan import Plan, build_plan, identity_of
+from sampan.apiserver.custom.shape import CustomShape
+from sampan.apiserver.registry.generic import Registry
+from sampan.apiserver.registry.views import RenamedView
+from sampan.apiserver.registry.watchcache import CacheEvent
+from sampan.lib.log import get_logger
+
+_TERMINATING_VERBS = ("delete", "deletecollection", "get", "list", "watch")
+
+log = get_logger("apiserver")
+
+
+class Served:
+    """What is served of one definition."""
+
+    def __init__(self, plan: Plan, identity: Tree, endpoints: Sequence[CustomEndpoint]) -> None:
+        self.plan = plan
+        self.identity = identity
+        self.endpoints = endpoints
+        self.terminating = False
+
+
+class CustomResources:
+    """`changed` of a name is called with every event of a definition; `serve` by the task that acts on it."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._served: dict[str, Served] = {}
+        self._builtin = frozenset((r.group, r.plural) for r in context.scheme)
+        self._pending: dict[str, asyncio.Event] = {}
+        """By name: definitions whose change is not served yet."""
+
+    def changed(self, event: CacheEvent) -> None:
+        name = event.object.name
+        if event.deleted:
+            self.withdraw(name)
+            self.settle(name)
+        elif not self._is_current(event.object.tree()):
+            self._pending.setdefault(name, asyncio.Event())
+
+    def _is_current(self, crd: Tree) -> bool:
+        served = self._served.get(crd["metadata"]["name"])
+        return served is not None and served.identity == identity_of(crd)
+
+    def settle(self, name: str) -> None:
+        """What is to be served of a definition is served, or cannot be."""
+        pending = self._pending.pop(name, None)
+        if pending is not None:
+            pending.set()
+
+    def is_pending(self, group: str, plural: str) -> bool:
+        """Whether what is served of a resource is about to change."""
+        return bool(self._pending) and f"{plural}.{group}" in self._pending
+
+    def may_come(self, group: str, plural: str) -> bool:
+        """Whether a resource that is not served may be before long."""
+        return self.is_pending(group, plural) or not self._context.feed.local
+
+    async def settled(self, group: str, plural: str) -> None:
+        """Return when what this server knows of a definition is served; of several servers of one store, what any knows."""
+        if not self._context.feed.local:
+            await self._context.feed.reach_now()
+        pending = self._pending.get(f"{plural}.{group}")
+        if pending is not None:
+            await pending.wait()
+
+    def overlaps(self, crd: Tree) -> bool:
+        """Whether the definition's objects would be those of a built-in kind, which goes before."""
+        return (crd["spec"]["group"], crd["spec"]["names"]["plural"]) in self._builtin
+
+    def registry_of(self, name: str) -> Registry | None:
+        """That of the stored form of a definition's objects; None where they are not served."""
+        served = self._served.get(name)
+        return self._context.registries.find(served.plan.group, served.plan.plural) if served is not None else None
+
+    async def serve(self, crd: Tree) -> None:
+        """Serve what a definition says; call it with its newest state, and one at a time. Raises StoreUnavailable."""
+        name = crd["metadata"]["name"]
+        if not _is_servable(crd) or self.overlaps(crd):
+            self.withdraw(name)
+            return
+        identity = identity_of(crd)
+        served = self._served.get(name)
+        if served is None or served.identity != identity:
+            served = await self._install(name, build_plan(crd), identity)
+        if served is not None:
+            self._set_terminating(served, definition.is_true(crd, TERMINATING))
+
+    async def _install(self, name: str, plan: Plan, identity: Tree) -> Served | None:
+        """None where the definition went away meanwhile."""
+        context = self._context
+        before = self._served.get(name)
+        if before is not None and before.identity["uid"] != identity["uid"]:
+            self.withdraw(name)
+        await context.registries.join(plan.stored, CustomShape(plan.stored, plan.schemas))
+        # Nothing below waits, so that no request finds one half of it.
+        if self._is_gone(name, identity["uid"]):
+            context.registries.leave(plan.group, plan.plural)
+            return None
+        served = Served(plan, identity, [self._endpoint(plan, resource) for resource in plan.served])
+        before = self._served.pop(name, None)
+        if before is not None:
+            self._unlist(before, keep={resource.version for resource in plan.served})
+        for endpoint in served.endpoints:
+            context.endpoints.add(endpoint)
+            context.scheme.add(endpoint.resource)
+        self._served[name] = served
+        log.info("custom resource served", name=name, versions=[resource.version for resource in plan.served])
+        return served
+
+    def _is_gone(self, name: str, uid: str) -> bool:
+        found = self._context.registry(definition.GROUP, "customresourcedefinitions").cache.get("", name)
+        return found is None or found.tree()["metadata"]["uid"] != uid
+
+    def _endpoint(self, plan: Plan, resource: Resource) -> CustomEndpoint:
+        registries = self._context.registries
+        view = RenamedView(resource) if resource.stored_as and resource.version in plan.same_form else None
+        return CustomEndpoint(registries.serve(resource), registries.hub_of(resource), self._context.config, view)
+
+    def withdraw(self, name: str) -> None:
+        """Serve nothing of a definition any more; watches end."""
+        served = self._served.pop(name, None)
+        if served is not None:
+            self._unlist(served, keep=set())
+            self._context.registries.leave(served.plan.group, served.plan.plural)
+            log.info("custom resource no longer served", name=name)
+
+    def _unlist(self, served: Served, keep: set[str]) -> None:
+        gone = [resource for resource in served.plan.served if resource.version not in keep]
+        self._context.endpoints.remove((resource.group, resource.version, resource.plural) for resource in gone)
+        for resource in gone:
+            self._context.scheme.remove(resource)
+
+    def _set_terminating(self, served: Served, terminating: bool) -> None:
+        if served.terminating == terminating:
+            return
+        served.terminating = terminating
+        for endpoint in served.endpoints:
+            endpoint.terminating = terminating
+            shown = replace(endpoint.resource, verbs=_TERMINATING_VERBS) if terminating else endpoint.resource
+            self._context.scheme.add(shown)
+
+
+def _is_servable(crd: Tree) -> bool:
+    return definition.is_true(crd, NAMES_ACCEPTED) or definition.is_true(crd, ESTABLISHED)
