@@ -17,6 +17,7 @@ from sampan.client.rest import Client
 from sampan.controllers import (
     clusterrole_aggregation,
     deployment,
+    disruption,
     endpoints,
     endpointslice,
     endpointslice_mirroring,
@@ -90,6 +91,8 @@ class ControllerManager:
             serviceaccount.CONTROLLER,
             clusterrole_aggregation.CONTROLLER,
             taint_eviction.CONTROLLER,
+            disruption.CONTROLLER,
+            disruption.STALE_TARGETS,
             NodeHealth(options.node_monitor_grace_seconds).controller(),
         ]
         if options.ca_pem:
