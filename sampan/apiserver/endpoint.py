@@ -29,6 +29,7 @@ from sampan.apiserver.registry.options import (
     revision_of,
     write_options,
 )
+from sampan.apiserver.registry.ownership import name_of_agent
 from sampan.apiserver.registry.patching import patch_change, patch_kind
 from sampan.apiserver.registry.selection import Selection, select
 from sampan.apiserver.registry.table import TableView
@@ -192,7 +193,8 @@ class Endpoint:
         return decode_object(request.body, content_type, self.resource, options.field_validation, by.warnings)
 
     def caller(self, request: Request, options: WriteOptions) -> Caller:
-        return Caller(request.user, options.dry_run)
+        manager = options.field_manager or name_of_agent(request.headers.get("user-agent", ""))
+        return Caller(request.user, options.dry_run, field_manager=manager)
 
     async def update(self, request: Request, info: RequestInfo, part: Part | None = None) -> Answer:
         options = write_options(request.parameters(), "UpdateOptions")

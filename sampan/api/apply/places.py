@@ -45,10 +45,9 @@ class Place:
         self.kind = _kind(schema)
         self.atomic = self.kind is Kind.WHOLE and schema is not None and schema.type in (Type.OBJECT, Type.MAP, Type.LIST)
         """Whether what is taken whole could have fields or items."""
-        named = schema is not None and self.kind is Kind.FIELDS
-        self.declared = frozenset(schema.shape.field_names) if named and schema is not None else frozenset[str]()
+        self.declared = frozenset(schema.shape.field_names) if schema is not None else frozenset[str]()
         """Fields by name, rather than keys of a map."""
-        self.standing: Mapping[str, Value] = _standing(schema) if named and schema is not None else {}
+        self.standing: Mapping[str, Value] = {} if schema is None or self.kind is not Kind.FIELDS else _standing(schema)
         """Fields that a Go struct always has, with what they are when nobody set them."""
         self.keys: tuple[str, ...] = ()
         self.defaults: Mapping[str, Value] = {}

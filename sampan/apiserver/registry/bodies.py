@@ -56,9 +56,32 @@ def decode_object(body: bytes, content_type: str, resource: Resource, validation
         raise cannot_be_handled(tree, resource.kind, resource.group_version, strict_message(strict))
     if strict and validation == "Warn":
         warnings.extend(strict)
-    if not isinstance(tree.get("metadata"), dict):
+    metadata = tree.get("metadata")
+    if not isinstance(metadata, dict):
         tree["metadata"] = {}
+    elif not as_yaml and b"managedFields" in body and "managedFields" not in metadata and _forgets_owners(body):
+        metadata["managedFields"] = []
     return tree
+
+
+class _Metadata(msgspec.Struct):
+    managedFields: list[msgspec.Raw] | None = None
+
+
+class _OnlyMetadata(msgspec.Struct):
+    metadata: _Metadata | None = None
+
+
+_decode_managed = msgspec.json.Decoder(_OnlyMetadata).decode
+
+
+def _forgets_owners(body: bytes) -> bool:
+    """Whether managedFields are an empty list, which is a wish, though typed decoding takes it for nothing."""
+    try:
+        metadata = _decode_managed(body).metadata
+    except msgspec.DecodeError:
+        return False
+    return metadata is not None and metadata.managedFields == []
 
 
 def check_kind(tree: Tree, resource: Resource) -> None:

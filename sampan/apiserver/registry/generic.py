@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
+from sampan.api.apply.ownership import Raw
 from sampan.api.errors import (
     OBJECT_MODIFIED,
     FieldError,
@@ -30,8 +31,9 @@ from sampan.apiserver.registry.feed import Feed
 from sampan.apiserver.registry.hooks import NO_HOOKS, Hooks, nothing
 from sampan.apiserver.registry.listing import Lister
 from sampan.apiserver.registry.locks import KeyLocks
-from sampan.apiserver.registry.metadata import continue_metadata, generate_name, start_metadata
+from sampan.apiserver.registry.metadata import continue_metadata, generate_name, start_metadata, timestamp
 from sampan.apiserver.registry.objects import CachedObject
+from sampan.apiserver.registry.ownership import BROKEN_BY_ADMISSION, FieldOwners, are_same, put, settled, take
 from sampan.apiserver.registry.selection import Fields
 from sampan.apiserver.registry.watchcache import WatchCache
 from sampan.apiserver.user import SERVER, User
@@ -41,7 +43,8 @@ _NAME_TRIES = 8
 _UPDATE_TRIES = 5
 
 Change = Callable[[Tree], Tree]
-"""From the tree that stands (the function's own, resourceVersion included) to the one that shall stand."""
+"""From the tree that stands (the function's own, resourceVersion included) to the one that shall stand. Its managedFields, if
+any, are encoded."""
 
 
 @dataclass(slots=True)
@@ -51,6 +54,10 @@ class Caller:
     user: User = SERVER
     dry_run: bool = False
     warnings: list[str] = field(default_factory=list)
+    field_manager: str = "kube-apiserver"
+    """Who owns the fields that the write changes; "" is somebody unknown."""
+    applies: bool = False
+    """Whether it is a server-side apply, which sees to managedFields itself."""
 
 
 class Part(NamedTuple):
@@ -59,6 +66,8 @@ class Part(NamedTuple):
     subresource: str
     prepare: Callable[[Tree, Tree], None]
     validate: Callable[[Tree, Tree], list[FieldError]]
+    tracked: bool = True
+    """Whether it is noted who changed which fields; upstream does where its generic handlers do the writing."""
 
 
 class Registry:
@@ -87,6 +96,8 @@ class Registry:
         self.fields = Fields(resource, cache.shape)
         self.locks = locks or KeyLocks()
         self.ttl_seconds = ttl_seconds
+        cache.shape.faces[resource.group_version] = resource
+        self.owners = FieldOwners(resource, cache.shape.faces, lambda: timestamp(feed.clock.now()))
         strategy = resource.strategy
 
         def validate_main(new: Tree, old: Tree) -> list[FieldError]:
@@ -113,10 +124,17 @@ class Registry:
         tree = obj.tree()
         return self.resource.from_stored(tree) if self.resource.from_stored else tree
 
+    def _taken_apart(self, obj: CachedObject) -> tuple[Tree, Raw | None]:
+        """As `tree_of`, but without managedFields, and these."""
+        tree, managed = obj.apart()
+        return self.resource.from_stored(tree) if self.resource.from_stored else tree, managed
+
     def encode(self, key: str, tree: Tree) -> tuple[bytes, CachedObject]:
         """The value to store and the object that it is; `tree` is in this resource's form."""
+        managed = take(tree)
         if self.resource.to_stored is not None:
             tree = self.resource.to_stored(tree)
+        put(tree, managed)
         shape = self.cache.shape
         return shape.encode(tree), shape.draft(key, tree)
 
@@ -126,38 +144,59 @@ class Registry:
     async def create(self, tree: Tree, namespace: str, by: Caller) -> CachedObject:
         await self.feed.catch_up()
         meta = start_metadata(tree, self.resource, namespace, self.feed.clock.now())
+        sent = take(tree)
         prefix = "" if meta.get("name") else meta.get("generateName", "")
         if not prefix:
-            return await self._create(tree, namespace, by)
+            return await self._create(tree, sent, namespace, by)
         for attempt in range(_NAME_TRIES):
             meta["name"] = generate_name(prefix)
             try:
-                return await self._create(tree, namespace, by)
+                return await self._create(tree, sent, namespace, by)
             except StatusError as error:
                 if error.code != 409 or attempt == _NAME_TRIES - 1:
                     raise
         raise AssertionError("unreachable")
 
-    async def _create(self, tree: Tree, namespace: str, by: Caller) -> CachedObject:
+    async def _create(self, tree: Tree, sent: Any, namespace: str, by: Caller) -> CachedObject:
+        """`sent`: the managedFields of the request."""
         resource, name = self.resource, tree["metadata"].get("name", "")
+        take(tree)  # those of an attempt before
         resource.default(tree)
+        managed = sent if by.applies else self.owners.created(tree, sent, by.field_manager)
         attributes = Attributes(CREATE, resource, namespace, name, by.user, tree, None, "", by.dry_run, by.warnings)
-        await self.admission.mutate(attributes)
+        managed = await self._admit(attributes, managed, None)
         resource.strategy.prepare_create(tree)
         undo = self.hooks.begin_create(tree, by.dry_run)
         try:
-            any_finalizer = resource.takes_any_finalizer
-            errors = validate_metadata(tree, resource.namespaced, resource.name_is_valid, any_finalizer=any_finalizer)
+            errors = validate_metadata(tree, resource.namespaced, resource.name_is_valid)
+            errors += self.owners.problems(managed, sent)
             errors += resource.strategy.validate(tree)
             if errors:
                 raise self.invalid(name, errors)
             if resource.strategy.warn is not None:
                 by.warnings += resource.strategy.warn(tree, None)
+            put(tree, managed)
             self.admission.validate(attributes)
             return await self._store_new(self.cache.key(namespace, name), tree, by.dry_run)
         except Exception:  # a cancelled write may yet be stored: what it took stays taken
             undo()
             raise
+
+    async def _admit(self, attributes: Attributes, managed: Raw | None, held: Raw | None) -> Raw | None:
+        """Let admission change the object; returns its managedFields after that. Who admits sees them, and those `held` by the
+        object that stands."""
+        tree, old = attributes.object, attributes.old
+        assert tree is not None, "an object is written"
+        put(tree, managed)
+        if old is not None:
+            put(old, held)
+        await self.admission.mutate(attributes)
+        if old is not None:
+            take(old)
+        managed, broken = settled(take(tree), managed)
+        if broken:
+            attributes.warnings.append(BROKEN_BY_ADMISSION + broken)
+        return managed
 
     async def _store_new(self, key: str, tree: Tree, dry_run: bool) -> CachedObject:
         if key in self.cache.objects:
@@ -200,11 +239,13 @@ class Registry:
             for _ in range(_UPDATE_TRIES):
                 if current is None:
                     raise self.not_found(name)
-                old = self.tree_of(current)
-                tree = change(self.tree_of(current))
+                old, held = self._taken_apart(current)
+                tree, _ = self._taken_apart(current)
+                put(tree, held)
+                tree = change(tree)
                 pinned = self._check_revision(tree, current, must_match)
                 try:
-                    return await self._update(tree, old, current, by, part or self.main)
+                    return await self._update(tree, old, held, current, by, part or self.main)
                 except Conflict as error:
                     if pinned:
                         raise self.modified(name) from None
@@ -227,25 +268,34 @@ class Registry:
             raise self.modified(current.name)
         return True
 
-    async def _update(self, tree: Tree, old: Tree, current: CachedObject, by: Caller, part: Part) -> CachedObject:
+    async def _update(
+        self, tree: Tree, old: Tree, held: Raw | None, current: CachedObject, by: Caller, part: Part
+    ) -> CachedObject:
+        """`held`: the managedFields of `old`, which has none itself."""
         resource, name = self.resource, current.name
+        sent = take(tree)
         resource.default(tree)
+        managed = self._owned(tree, old, held, sent, by, part)
         attributes = Attributes(
             UPDATE, resource, current.namespace, name, by.user, tree, old, part.subresource, by.dry_run, by.warnings
         )
-        await self.admission.mutate(attributes)
+        managed = await self._admit(attributes, managed, held)
         continue_metadata(tree["metadata"], old["metadata"], resource)
         part.prepare(tree, old)
         undo = self.hooks.begin_update(tree, old, by.dry_run) if part is self.main else nothing
         try:
-            errors = validate_metadata_update(tree, old, any_finalizer=resource.takes_any_finalizer)
+            errors = validate_metadata_update(tree, old)
+            errors += self.owners.problems(managed, sent)
             errors += part.validate(tree, old)
             if errors:
                 raise self.invalid(name, errors)
             if part is self.main and resource.strategy.warn is not None:
                 by.warnings += resource.strategy.warn(tree, old)
+            is_same = tree == old and are_same(managed, held)
+            put(tree, managed)
+            put(old, held)
             self.admission.validate(attributes)
-            if tree == old:
+            if is_same:
                 return current
             if self.hooks.is_finished(tree):
                 return await self.remove(current, tree, by.dry_run)
@@ -256,6 +306,13 @@ class Registry:
         if not by.dry_run:
             self.hooks.after_update(tree, old)
         return obj
+
+    def _owned(self, tree: Tree, old: Tree, held: Raw | None, sent: Any, by: Caller, part: Part) -> Raw | None:
+        if by.applies:
+            return cast(Raw | None, sent)
+        if not part.tracked:
+            return held
+        return self.owners.updated(old, tree, held, sent, by.field_manager, part.subresource)
 
     async def write(self, current: CachedObject, tree: Tree, dry_run: bool = False) -> CachedObject:
         """Store `tree` over `current` as it is: no defaults, no checks. Raises store.Conflict."""

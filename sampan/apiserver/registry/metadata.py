@@ -15,7 +15,7 @@ _SUFFIX_LENGTH = 5
 _LONGEST_PREFIX = 63 - _SUFFIX_LENGTH
 
 _SERVERS_OWN = (
-    "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields", "generation",
+    "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation",
 )  # fmt: skip
 
 _OTHER_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
@@ -101,4 +101,3 @@ def continue_metadata(meta: Tree, old: Tree, resource: Resource) -> None:
     else:
         meta.pop("deletionGracePeriodSeconds", None)
     meta.pop("selfLink", None)
-    meta.pop("managedFields", None)

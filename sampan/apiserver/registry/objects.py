@@ -3,20 +3,35 @@
 A stored value begins with `{"kind":K,"apiVersion":GV,"metadata":{` and has no resourceVersion, for that is the store's to
 give. What is served is the same bytes with `"resourceVersion":"N",` put in after that beginning. Items of a list carry no
 kind and apiVersion of their own, as upstream's do not, so the cache keeps the item's form and the full body is one
-concatenation away.
+concatenation away. Who manages which fields is half of many an object and of interest to few: a tree can be had without.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
+from sampan.api.apply.ownership import Raw
 from sampan.api.resource import Resource, Tree
 
 _encode = msgspec.json.encode
 _decode = msgspec.json.decode
+
+
+_MANAGED: Final = b'"managedFields":'
+
+
+class _Metadata(msgspec.Struct):
+    managedFields: Raw = msgspec.field(default_factory=Raw)
+
+
+class _OnlyManaged(msgspec.Struct):
+    metadata: _Metadata
+
+
+_decode_managed = msgspec.json.Decoder(_OnlyManaged).decode
 
 
 def object_head(group_version: str, kind: str) -> bytes:
@@ -75,6 +90,18 @@ class CachedObject:
         tree: Tree = _decode(self.body)
         return tree
 
+    def apart(self) -> tuple[Tree, Raw | None]:
+        """As `tree`, but without managedFields, and these."""
+        item = self.item
+        managed = bytes(_decode_managed(item).metadata.managedFields) if _MANAGED in item else b""
+        if not managed:
+            return self.tree(), None
+        member = _MANAGED + managed
+        at = item.index(member)
+        # Before it stands the resourceVersion at least, so there is a comma.
+        tree: Tree = _decode(b"".join((self._head, item[1 : at - 1], item[at + len(member) :])))
+        return tree, Raw(managed)
+
 
 class ObjectShape:
     """What must be known of a kind to keep its objects: the head of its values, which fields selectors can see."""
@@ -84,6 +111,8 @@ class ObjectShape:
         self.kind = resource.kind
         self.group_version = resource.group_version
         self.head = object_head(resource.group_version, resource.kind)
+        self.faces: dict[str, Resource] = {}
+        """The versions that its objects are shown in, by apiVersion."""
         self.selectable = tuple(resource.selectable.values())
         self.field_names = tuple(resource.selectable)
 

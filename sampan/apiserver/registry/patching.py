@@ -17,6 +17,7 @@ from sampan.apiserver.registry.bodies import check_kind, media_type
 from sampan.apiserver.registry.generic import Change
 from sampan.apiserver.registry.metadata import place_in_namespace
 from sampan.apiserver.registry.options import WriteOptions
+from sampan.apiserver.registry.ownership import FIELD, put, take
 from sampan.lib.http import Request
 
 JSON_PATCH = "application/json-patch+json"
@@ -72,8 +73,13 @@ def patch_change(request: Request, resource: Resource, options: WriteOptions, wa
     kind = patch_kind(request)
     schema = resource.schema
     decoded: list[tuple[Any, list[str]]] = []
+    # A patch may be about managedFields, or have to do with all there is.
+    sees_managed = kind == JSON_PATCH or b"managedFields" in request.body
 
     def change(old: Tree) -> Tree:
+        held = take(old)
+        if held is not None and sees_managed:
+            put(old, msgspec.json.decode(held))
         if not decoded:  # Only now: whether there is such an object goes before whether the patch is any good.
             decoded.append(decode_patch(request.body, kind))
         patch, surprises = decoded[0]
@@ -87,15 +93,31 @@ def patch_change(request: Request, resource: Resource, options: WriteOptions, wa
         def shown() -> str:
             return _go(patch) if kind == STRATEGIC_PATCH else msgspec.json.encode(patched).decode()
 
+        untouched = held is not None and (not sees_managed or _managed(patched) is _managed(old))
+        if untouched and sees_managed:
+            patched = _without_managed(patched)
         tree = _checked(patched, surprises, shown, resource, options, warnings)
         # A strategic merge patch is of the typed object, which is what it is, whatever its fields say.
         if kind != STRATEGIC_PATCH and (why := _other_kind(tree, resource)):
             raise invalid_patch(shown(), why)
         tree.update({field: old[field] for field in ("kind", "apiVersion") if field in old})
         _check_identity(tree, old, resource)
+        if untouched:
+            put(tree, held)
+        elif _managed(patched) == []:  # which asks to forget all, and typed decoding takes for nothing
+            put(tree, [])
         return tree
 
     return change
+
+
+def _managed(tree: Any) -> Any:
+    metadata = tree.get("metadata") if isinstance(tree, dict) else None
+    return metadata.get(FIELD) if isinstance(metadata, dict) else None
+
+
+def _without_managed(patched: Tree) -> Tree:
+    return {**patched, "metadata": {key: value for key, value in patched["metadata"].items() if key != FIELD}}
 
 
 def _checked(

@@ -116,4 +116,4 @@ def _nothing_to_check(new: Tree, old: Tree) -> list[FieldError]:
     return []
 
 
-_PART = Part("binding", _nothing_to_prepare, _nothing_to_check)
+_PART = Part("binding", _nothing_to_prepare, _nothing_to_check, tracked=False)

@@ -117,7 +117,7 @@ def _validate_contents(meta: Tree, any_finalizer: bool) -> list[FieldError]:
     if finalizers := meta.get("finalizers"):
         errors += _validate_finalizers(finalizers, any_finalizer)
     if managed := meta.get("managedFields"):
-        errors += _validate_managed_fields(managed)
+        errors += validate_managed_fields(managed)
     return errors
 
 
@@ -172,7 +172,8 @@ def _validate_no_new_finalizers(finalizers: Iterable[str], before: Iterable[str]
     return [forbidden_field("metadata.finalizers", why)]
 
 
-def _validate_managed_fields(entries: Sequence[Tree]) -> list[FieldError]:
+def validate_managed_fields(entries: Sequence[Tree]) -> list[FieldError]:
+    """After metav1's ValidateManagedFields."""
     errors = []
     for index, entry in enumerate(entries):
         path = f"metadata.managedFields[{index}]"
