@@ -28,6 +28,7 @@ from sampan.apiserver.endpoint import Endpoint
 from sampan.apiserver.endpoints import Endpoints
 from sampan.apiserver.fairness.controller import Fairness
 from sampan.apiserver.filters.authn import authentication
+from sampan.apiserver.ipaddresses import start_ip_addresses
 from sampan.apiserver.issuer import issuer_pages
 from sampan.apiserver.kubelet import make_kubelet_client
 from sampan.apiserver.kubernetes_service import keep_kubernetes_service
@@ -128,6 +129,7 @@ class APIServer:
         for host, port in self.config.bind:
             self.ports.append(await self._http.start(host, port))
         await bootstrap(self.context)
+        await start_ip_addresses(self.context)
         self._tasks.start(keep_kubernetes_service(self.context, self.port), "kubernetes service")
         self._tasks.start(self.fairness.run(), "priority and fairness")
         self._tasks.start(self._tick(), "watch deadlines")

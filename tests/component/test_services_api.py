@@ -58,8 +58,7 @@ def test_a_small_range_is_given_out_whole_and_not_twice(api: Api) -> None:
         ("10.96.0.1", "failed to allocate IP 10.96.0.1: provided IP is already allocated"),
         (
             "10.0.0.1",
-            "failed to allocate IP 10.0.0.1: the provided IP (10.0.0.1) is not in the valid range. "
-            "The range of valid IPs is 10.96.0.0/12",
+            "failed to allocate IP 10.0.0.1: the provided network does not match the current range",
         ),
     ],
 )

@@ -98,6 +98,10 @@ class AddressPool:
         """The address of the Service `kubernetes`."""
         return str(self.network[1])
 
+    def __contains__(self, address: str) -> bool:
+        number = _number(address)
+        return number is None or not self._numbers.fits(number) or number in self._numbers
+
     def take(self, address: str) -> None:
         """Raises AllocationError for an address outside the range or in use."""
         number = _number(address)
@@ -125,6 +129,76 @@ def _number(address: str) -> int | None:
         return int(ipaddress.ip_address(address))
     except ValueError:
         return None
+
+
+class AddressRanges:
+    """The address pools of all ranges of one family. The first stays; others come and go with ServiceCIDRs.
+
+    A range inside another counts as part of that. After pkg/registry/core/service/ipallocator/cidrallocator.go.
+    """
+
+    def __init__(self, first: AddressPool) -> None:
+        self._first = first
+        self._pools = [first]
+        self.family = first.family
+
+    def set_ranges(self, cidrs: Iterable[str], held: Iterable[str]) -> None:
+        """Hand out addresses of these ranges as well; `held` are the addresses in use."""
+        networks = {self._first.network, *(ipaddress.ip_network(cidr) for cidr in cidrs)}
+        mine = [network for network in networks if network.version == self._first.network.version]
+        outer = [network for network in mine if not any(_is_inside(network, other) for other in mine)]
+        known = {pool.network: pool for pool in self._pools}
+        added = [network for network in outer if network not in known]
+        self._pools = [known.get(network) or AddressPool(str(network)) for network in sorted(outer, key=self._order)]
+        if added:
+            self.reset(held)
+
+    def _order(self, network: IPNetwork) -> tuple[bool, str]:
+        """The range that holds the first one first."""
+        return self._first.network.network_address not in network, str(network)
+
+    def take(self, address: str) -> None:
+        """Raises AllocationError."""
+        pool = self._pool_of(address)
+        if pool is None:
+            raise AllocationError("the provided network does not match the current range")
+        pool.take(address)
+
+    def mark(self, address: str) -> None:
+        """Somebody else has taken it."""
+        pool = self._pool_of(address)
+        if pool is not None and address not in pool:
+            pool.take(address)
+
+    def pick(self) -> str:
+        """Raises Exhausted."""
+        for pool in self._pools:
+            try:
+                return pool.pick()
+            except Exhausted:
+                continue
+        raise Exhausted("range is full")
+
+    def release(self, address: str) -> None:
+        pool = self._pool_of(address)
+        if pool is not None:
+            pool.release(address)
+
+    def reset(self, addresses: Iterable[str]) -> None:
+        held = list(addresses)
+        for pool in self._pools:
+            pool.reset(address for address in held if self._pool_of(address) is pool)
+
+    def _pool_of(self, address: str) -> AddressPool | None:
+        try:
+            found = ipaddress.ip_address(address)
+        except ValueError:
+            return None
+        return next((pool for pool in self._pools if found in pool.network), None)
+
+
+def _is_inside(network: IPNetwork, other: IPNetwork) -> bool:
+    return network != other and network.network_address in other and network.prefixlen > other.prefixlen
 
 
 class PortPool:

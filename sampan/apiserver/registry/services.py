@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from sampan.api.errors import FieldError, StatusError, internal_error, invalid, invalid_object
 from sampan.api.resource import Tree
-from sampan.apiserver.registry.allocators import AddressPool, AllocationError, Exhausted, PortPool
+from sampan.apiserver.registry.allocators import AddressPool, AddressRanges, AllocationError, Exhausted, PortPool
 from sampan.apiserver.registry.hooks import Hooks, Undo
 
 NONE = "None"
@@ -39,7 +39,7 @@ def ports_of(spec: Tree) -> set[int]:
 class _Transaction:
     """What one write took, to be given back if it fails; and what it frees, once it is stored."""
 
-    def __init__(self, addresses: AddressPool, ports: PortPool, name: str) -> None:
+    def __init__(self, addresses: AddressRanges, ports: PortPool, name: str) -> None:
         self._addresses = addresses
         self._ports = ports
         self._name = name
@@ -85,14 +85,17 @@ class _Transaction:
 
 
 class ServiceHooks(Hooks):
+    """Addresses are given back when the feed tells that nobody has them any more (see serviceaddresses.py), which it does also
+    of what other servers of the same store write; ports when this server frees them."""
+
     def __init__(self, addresses: AddressPool, ports: PortPool) -> None:
-        self._addresses = addresses
+        self.ranges = AddressRanges(addresses)
         self._ports = ports
 
     def rebuild(self, services: Iterator[Tree]) -> None:
         """Take what stored Services hold, and nothing else."""
         specs = [service.get("spec", {}) for service in services]
-        self._addresses.reset(address for spec in specs for address in addresses_of(spec))
+        self.ranges.reset(address for spec in specs for address in addresses_of(spec))
         self._ports.reset(port for spec in specs for port in ports_of(spec))
 
     def begin_create(self, new: Tree, dry_run: bool) -> Undo:
@@ -102,21 +105,18 @@ class ServiceHooks(Hooks):
         return self._begin(new, old["spec"], dry_run)
 
     def after_update(self, new: Tree, old: Tree) -> None:
-        spec, before = new["spec"], old["spec"]
-        self._release(set(addresses_of(before)) - set(addresses_of(spec)), ports_of(before) - ports_of(spec))
+        self._release(ports_of(old["spec"]) - ports_of(new["spec"]))
 
     def after_delete(self, old: Tree) -> None:
-        self._release(set(addresses_of(old["spec"])), ports_of(old["spec"]))
+        self._release(ports_of(old["spec"]))
 
-    def _release(self, addresses: set[str], ports: set[int]) -> None:
-        for address in addresses:
-            self._addresses.release(address)
+    def _release(self, ports: set[int]) -> None:
         for port in ports:
             self._ports.release(port)
 
     def _begin(self, new: Tree, before: Tree, dry_run: bool) -> Undo:
         spec: Tree = new.setdefault("spec", {})
-        taking = _Transaction(self._addresses, self._ports, new["metadata"].get("name", ""))
+        taking = _Transaction(self.ranges, self._ports, new["metadata"].get("name", ""))
         try:
             self._take_address(taking, spec, before)
             self._take_ports(taking, spec, before)
@@ -136,7 +136,7 @@ class ServiceHooks(Hooks):
         if not spec.get("ipFamilyPolicy"):
             spec["ipFamilyPolicy"] = "SingleStack"
         if not spec.get("ipFamilies"):
-            spec["ipFamilies"] = [self._addresses.family]
+            spec["ipFamilies"] = [self.ranges.family]
         held = addresses_of(before)
         address = spec.get("clusterIP", "")
         if address == NONE or (address and address in held):
