@@ -1,14 +1,19 @@
-"""The Service `kubernetes`, by which pods find the API server, and its endpoints; whenever they differ they are put right.
+"""The Service `kubernetes`, by which pods find the API servers, and its endpoints; whenever they differ they are put right.
 
-After pkg/controlplane/controller/kubernetesservice. One server names itself alone; several of one store come with leases.
+After pkg/controlplane/controller/kubernetesservice and pkg/controlplane/reconcilers. Its endpoints are the servers of the store
+whose leases live.
 """
 
 from __future__ import annotations
+
+import asyncio
+import ipaddress
 
 from sampan.api.errors import StatusError
 from sampan.api.resource import Tree
 from sampan.apiserver.bootstrap import ensure
 from sampan.apiserver.context import Context
+from sampan.apiserver.masterleases import MasterLeases
 from sampan.apiserver.registry.allocators import AddressPool
 from sampan.apiserver.registry.generic import Caller, Registry
 from sampan.lib.log import get_logger
@@ -17,42 +22,85 @@ from sampan.store.base import StoreUnavailable
 NAME, NAMESPACE = "kubernetes", "default"
 SERVICE_PORT = 443
 _SECONDS = 10.0
+_LEAVE_SECONDS = 2.0
 _LABELS = {"component": "apiserver", "provider": "kubernetes"}
 
 log = get_logger("apiserver")
 
 
-async def keep_kubernetes_service(context: Context, port: int) -> None:
-    """Until cancelled."""
-    while True:
+class KubernetesService:
+    """What one server does for the Service: keep it right, with itself among its endpoints, until it leaves."""
+
+    def __init__(self, context: Context, port: int) -> None:
+        self._context = context
+        self._port = port
+        self._leases = MasterLeases(context.store)
+        self._address = context.config.advertise_address or context.config.bind[0][0]
+        self._writing = asyncio.Lock()
+        self._left = False
+
+    async def keep(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self.write()
+            except (StatusError, StoreUnavailable) as error:
+                log.warning("the kubernetes service could not be written", error=str(error))
+            await self._context.clock.sleep(_SECONDS)
+
+    async def write(self) -> None:
+        """Raises StatusError, StoreUnavailable."""
+        async with self._writing:
+            if self._left:
+                return
+            await _ensure_service(self._context)
+            if not self._has_endpoint():
+                return
+            await self._leases.renew(self._address)
+            await self._write_endpoints()
+
+    async def leave(self) -> None:
+        """Take this server from the endpoints, so that nobody is sent to it any more; of a store that cannot be written, let
+        its lease do that."""
+        self._left = True
+        if not self._has_endpoint():
+            return
         try:
-            await write_kubernetes_service(context, port)
-        except (StatusError, StoreUnavailable) as error:
-            log.warning("the kubernetes service could not be written", error=str(error))
-        await context.clock.sleep(_SECONDS)
+            async with asyncio.timeout(_LEAVE_SECONDS), self._writing:
+                await self._leases.remove(self._address)
+                await self._write_endpoints()
+        except (StatusError, StoreUnavailable, TimeoutError) as error:
+            log.warning("could not leave the kubernetes service", error=repr(error))
+
+    def _has_endpoint(self) -> bool:
+        """Upstream names no loopback address in Endpoints, and validation refuses one; such a server has no pods to serve."""
+        return not self._address.startswith("127.") and self._address != "::1"
+
+    async def _write_endpoints(self) -> None:
+        family = _family(self._address)
+        addresses = [address for address in await self._leases.addresses() if _family(address) == family]
+        if not addresses:
+            return  # the last one out leaves the endpoints as they are, as upstream does
+        named_port = {"name": "https", "port": self._port, "protocol": "TCP"}
+        endpoints = {
+            "metadata": {"name": NAME, "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}},
+            "subsets": [{"addresses": [{"ip": address} for address in addresses], "ports": [named_port]}],
+        }
+        await _keep(self._context.registry("", "endpoints"), endpoints)
+        endpoint_slice = {
+            "metadata": {"name": NAME, "labels": {"kubernetes.io/service-name": NAME}},
+            "addressType": family,
+            "endpoints": [{"addresses": [address], "conditions": {"ready": True}} for address in addresses],
+            "ports": [named_port],
+        }
+        await _keep(self._context.registry("discovery.k8s.io", "endpointslices"), endpoint_slice)
 
 
-async def write_kubernetes_service(context: Context, port: int) -> None:
-    """Raises StatusError."""
-    address = context.config.advertise_address or context.config.bind[0][0]
-    family = "IPv6" if ":" in address else "IPv4"
-    await _ensure_service(context)
-    # Upstream names no loopback address in Endpoints, and validation refuses one; such a server has no pods to serve.
-    if address.startswith("127.") or address == "::1":
-        return
-    named_port = {"name": "https", "port": port, "protocol": "TCP"}
-    endpoints = {
-        "metadata": {"name": NAME, "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}},
-        "subsets": [{"addresses": [{"ip": address}], "ports": [named_port]}],
-    }
-    await _keep(context.registry("", "endpoints"), endpoints)
-    endpoint_slice = {
-        "metadata": {"name": NAME, "labels": {"kubernetes.io/service-name": NAME}},
-        "addressType": family,
-        "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
-        "ports": [named_port],
-    }
-    await _keep(context.registry("discovery.k8s.io", "endpointslices"), endpoint_slice)
+def _family(address: str) -> str:
+    try:
+        return f"IPv{ipaddress.ip_address(address).version}"
+    except ValueError:
+        return ""
 
 
 async def _ensure_service(context: Context) -> None:

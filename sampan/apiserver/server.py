@@ -14,10 +14,13 @@ from sampan.api.crd.definition import GROUP
 from sampan.api.scheme import Scheme, builtin
 from sampan.apiserver.admission.chain import Admission
 from sampan.apiserver.admission.plugins import default_plugins
+from sampan.apiserver.aggregation.availability import Availability
+from sampan.apiserver.aggregation.registration import Registration
 from sampan.apiserver.authn import make_authenticator
 from sampan.apiserver.authz.authorizer import make_authorizer
 from sampan.apiserver.bootstrap import bootstrap
 from sampan.apiserver.chain import build
+from sampan.apiserver.compaction import keep_compacting
 from sampan.apiserver.componentstatuses import install_component_statuses
 from sampan.apiserver.config import APIServerConfig
 from sampan.apiserver.context import Context
@@ -31,7 +34,7 @@ from sampan.apiserver.filters.authn import authentication
 from sampan.apiserver.ipaddresses import start_ip_addresses
 from sampan.apiserver.issuer import issuer_pages
 from sampan.apiserver.kubelet import make_kubelet_client
-from sampan.apiserver.kubernetes_service import keep_kubernetes_service
+from sampan.apiserver.kubernetes_service import KubernetesService
 from sampan.apiserver.pages import health_pages, index, metrics, only_reads, version
 from sampan.apiserver.registry.feed import Feed
 from sampan.apiserver.registry.generic import Registry
@@ -45,9 +48,8 @@ from sampan.lib.httpserver import HTTPServer
 from sampan.lib.log import get_logger
 from sampan.lib.tasks import Tasks
 from sampan.lib.tls import server_context
-from sampan.store.base import FutureRevision, Store, StoreUnavailable
+from sampan.store.base import Store
 
-_COMPACTION_SECONDS = 300.0
 _TICK_SECONDS = 1.0
 
 log = get_logger("apiserver")
@@ -67,6 +69,7 @@ class APIServer:
         self._tasks = Tasks()
         self._ready = False
         self._stopping = False
+        self._service: KubernetesService | None = None
         self.feed = Feed(store, self.clock)
         admission = Admission()
         self.registries = Registries(self.feed, admission, config.event_ttl_seconds)
@@ -89,8 +92,13 @@ class APIServer:
         install_hooks(self.context)
         install_component_statuses(self.context)
         self.fairness = Fairness(self.context)
-        handler = build(self.context, authentication(self.context.authenticator), self.fairness, self._routes().handle)
-        tls = server_context(config.tls_cert_pem, config.tls_key_pem, config.client_ca_pem)
+        self.aggregation = Availability(self.context)
+        routes = self._routes().handle
+        handler = build(
+            self.context, authentication(self.context.authenticator), self.fairness, self.aggregation.remotes, routes
+        )
+        client_cas = config.client_ca_pem + config.requestheader_client_ca_pem
+        tls = server_context(config.tls_cert_pem, config.tls_key_pem, client_cas)
         self._http = HTTPServer(handler, tls=tls, max_body_bytes=config.max_body_bytes, clock=self.clock)
 
     @property
@@ -121,7 +129,9 @@ class APIServer:
 
     async def _begin(self) -> None:
         await self.feed.fill()
+        self.feed.on_fill(self._end_watches)
         self._tasks.start(self.feed.run(), "feed")
+        self._tasks.start(self.feed.check_store(), "store health")
         if (definitions := self.registries.find(GROUP, "customresourcedefinitions")) is not None:
             controller = DefinitionController(self.context, self.custom, definitions)
             await controller.start()
@@ -130,20 +140,25 @@ class APIServer:
             self.ports.append(await self._http.start(host, port))
         await bootstrap(self.context)
         await start_ip_addresses(self.context)
-        self._tasks.start(keep_kubernetes_service(self.context, self.port), "kubernetes service")
+        self._service = KubernetesService(self.context, self.port)
+        self._tasks.start(self._service.keep(), "kubernetes service")
         self._tasks.start(self.fairness.run(), "priority and fairness")
+        self._tasks.start(self.aggregation.run(), "availability of APIServices")
+        self._tasks.start(Registration(self.context).run(), "registration of APIServices")
         self._tasks.start(self._tick(), "watch deadlines")
-        self._tasks.start(self._compact(), "compaction")
+        self._tasks.start(keep_compacting(self.feed), "compaction")
         self._ready = True
 
     async def stop(self, grace_seconds: float = 5.0) -> None:
         """End watches, let requests in progress finish within the grace, close the store."""
         self._stopping = True
-        for hub in self.registries.hubs():
-            hub.end_all()
+        if self._service is not None:
+            await self._service.leave()
+        self._end_watches()
         await self._http.stop(grace_seconds)
         await self.context.kubelets.close()
         await self.context.backends.close()
+        await self.aggregation.remotes.close()
         await self.context.webhooks.close()
         await self._tasks.__aexit__(None, None, None)
         await self._store.close()
@@ -155,15 +170,10 @@ class APIServer:
             for hub in self.registries.hubs():
                 hub.check(now)
 
-    async def _compact(self) -> None:
-        """Forget history that is older than five minutes, as upstream does."""
-        while True:
-            revision = self.feed.revision
-            await self.clock.sleep(_COMPACTION_SECONDS)
-            try:
-                await self._store.compact(revision)
-            except (StoreUnavailable, FutureRevision) as error:
-                log.warning("history could not be compacted", error=repr(error))
+    def _end_watches(self) -> None:
+        """Clients begin them anew; after the caches were filled again nobody knows what happened meanwhile."""
+        for hub in self.registries.hubs():
+            hub.end_all()
 
     def _endpoints(self) -> Endpoints:
         endpoints = Endpoints()
@@ -181,6 +191,7 @@ class APIServer:
         pages |= health_pages("readyz", {**informed, "shutdown": lambda: "process is shutting down" if self._stopping else ""})
         subresources, virtual = subresource_handlers(self.context), virtual_handlers(self.context)
         documents = Documents(self.context, subresources, virtual, self._public_address)
+        documents.catalogue.foreign = lambda: self.aggregation.foreign
         pages |= issuer_pages(self.context, self._public_address)
         pages["/"] = index(lambda: [*pages, *documents.paths()])
         pages = {path: only_reads(page) for path, page in pages.items()}

@@ -17,6 +17,7 @@ from sampan.store.base import Compacted, Event, Store, StoreUnavailable
 
 _PAGE = 2000
 _RETRY_SECONDS = 1.0
+_CHECK_SECONDS = 2.0
 _FUTURE_WAIT_SECONDS = 3.0
 
 log = get_logger("apiserver")
@@ -30,7 +31,8 @@ class Feed:
         self.clock = clock
         self.revision = 0
         self.ready = asyncio.Event()
-        self.healthy = True
+        self._following = True
+        self._answering = True
         self.local = store.in_process
         """Whether every write of the store passes through this process, so that the caches are never behind an answer."""
         self._caches: dict[str, WatchCache] = {}
@@ -83,9 +85,26 @@ class Feed:
             try:
                 await self._follow()
             except Exception as error:  # the loop's boundary: without a feed the server is blind
-                self.healthy = False
+                self._following = False
                 log.warning("the feed from the store broke off; filling the caches again", error=repr(error))
                 await self._refill()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the store answers and its events come."""
+        return self._following and self._answering
+
+    async def check_store(self) -> None:
+        """Ask a store that is elsewhere, until cancelled, whether it is still there."""
+        while not self.local:
+            await self.clock.sleep(_CHECK_SECONDS)
+            try:
+                await self.store.current_revision()
+                self._answering = True
+            except StoreUnavailable as error:
+                if self._answering:
+                    log.warning("the store does not answer", error=str(error))
+                self._answering = False
 
     async def _refill(self) -> None:
         while True:
@@ -108,7 +127,7 @@ class Feed:
         for listener in self._fill_listeners:
             listener()
         self._advance(revision)
-        self.healthy = True
+        self._following = True
         self.ready.set()
 
     async def fill_one(self, cache: WatchCache, revision: int) -> None:
