@@ -68,7 +68,12 @@ def validate_template(template: Tree, path: str) -> list[FieldError]:
     meta = template.get("metadata", {})
     errors = validate_labels(meta.get("labels", {}), f"{path}.labels")
     errors += validate_annotations(meta.get("annotations", {}), f"{path}.annotations")
-    return errors + validate_pod_spec(template.get("spec", {}), f"{path}.spec")
+    spec = template.get("spec", {})
+    errors += validate_pod_spec(spec, f"{path}.spec")
+    if spec.get("ephemeralContainers"):
+        why = "ephemeral containers not allowed in pod template"
+        errors.append(forbidden_field(f"{path}.spec.ephemeralContainers", why))
+    return errors
 
 
 def validate_pod_spec(spec: Tree, path: str, is_pod: bool = False) -> list[FieldError]:
