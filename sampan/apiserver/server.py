@@ -88,6 +88,7 @@ class APIServer:
             self._tasks,
         )
         self.custom = CustomResources(self.context)
+        admission.authorize = self.context.authorize
         admission.use(default_plugins(self.context))
         install_hooks(self.context)
         install_component_statuses(self.context)

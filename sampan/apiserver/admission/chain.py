@@ -8,12 +8,13 @@ https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from sampan.api.errors import StatusError, forbidden
 from sampan.api.resource import Resource, Tree
+from sampan.apiserver.requestinfo import RequestInfo
 from sampan.apiserver.user import User
 
 CREATE = "CREATE"
@@ -70,10 +71,16 @@ class Judge:
         return None
 
 
+def _nobody_may(user: User, info: RequestInfo) -> tuple[bool, str]:
+    return False, "the server is not up yet"
+
+
 class Admission:
     """The plugins in order; none until `use`, for plugins read the caches of registries that are made with their admission."""
 
     def __init__(self) -> None:
+        self.authorize: Callable[[User, RequestInfo], tuple[bool, str]] = _nobody_may
+        """Asked for writes that turn out to be others than the request's verb said."""
         self._plugins: Sequence[Plugin] = ()
         self._concerned: dict[tuple[str, str, str, str], tuple[Plugin, ...]] = {}
 
