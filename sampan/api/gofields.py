@@ -20,7 +20,7 @@ def numbers() -> dict[str, dict[str, str]]:
         if line.startswith("["):
             group = line.strip("[]")
         elif line and not line.startswith("#"):
-            kind, _, fields = line.partition(": ")
+            kind, _, fields = line.partition(":")
             found[f"{group}.{kind}"] = dict(field.split("=") for field in fields.split())
     return found
 

@@ -22,6 +22,11 @@ from sampan.api.schema import Schema, Type, schema_of
 MEDIA_TYPE: Final = "application/vnd.kubernetes.protobuf"
 MAGIC: Final = b"k8s\x00"
 
+_APIS: Final = {
+    "apiextensions.k8s.io": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions",
+    "apiregistration.k8s.io": "io.k8s.kube-aggregator.pkg.apis.apiregistration",
+}
+"""Groups whose definitions are not called `io.k8s.api.` and the first word of the group's name."""
 _META: Final = "io.k8s.apimachinery.pkg.apis.meta.v1"
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MAX_DEPTH: Final = 100
@@ -48,8 +53,8 @@ def decode(body: bytes) -> Tree:
 def _definition_of(api_version: str, kind: str) -> str:
     """The OpenAPI definition of a kind: of its group-version, or of the machinery (DeleteOptions)."""
     group, _, version = api_version.rpartition("/")
-    short = group.split(".")[0] if group else "core"
-    for name in (f"io.k8s.api.{short}.{version}.{kind}", f"{_META}.{kind}"):
+    package = _APIS.get(group) or f"io.k8s.api.{group.split('.')[0] or 'core'}"
+    for name in (f"{package}.{version}.{kind}", f"{_META}.{kind}"):
         if name in numbers():
             return name
     raise ProtobufError(f'no kind "{kind}" is registered for version "{api_version}"')
@@ -111,6 +116,8 @@ def _field(name: str, place: Schema, pointer: bool) -> _Field:
 
 def _reader(place: Schema) -> Callable[[Any, int], Any]:
     """How a value of the place's type stands on the wire."""
+    if (either := _EITHER.get(place.shape.name.rpartition(".")[2])) is not None:
+        return either
     if place.type is Type.OBJECT:
         definition = place.shape.name
         return lambda value, depth: _decode_message(_bytes(value), _message(definition), depth)
@@ -260,6 +267,35 @@ def _raw_json(value: Any, depth: int) -> Any:
     except msgspec.DecodeError as error:
         raise ProtobufError(f"json: {error}") from error
 
+
+def _schema_props(value: Any, depth: int) -> Tree:
+    return _decode_message(_bytes(value), _message(f"{_APIS['apiextensions.k8s.io']}.v1.JSONSchemaProps"), depth)
+
+
+def _schema_or_many(value: Any, depth: int) -> Any:
+    """schema = 1, jSONSchemas = 2."""
+    many = [_schema_props(inner, depth) for number, _, inner in _fields(_bytes(value)) if number == 2]
+    return many or _schema_props(_numbers_of(value).get(1, b""), depth)
+
+
+def _schema_or_bool(value: Any, depth: int) -> Any:
+    """allows = 1, schema = 2."""
+    parts = _numbers_of(value)
+    return _schema_props(parts[2], depth) if 2 in parts else bool(_integer(parts.get(1, 0), depth))
+
+
+def _schema_or_names(value: Any, depth: int) -> Any:
+    """schema = 1, property = 2."""
+    names = [_text(inner, depth) for number, _, inner in _fields(_bytes(value)) if number == 2]
+    return names or _schema_props(_numbers_of(value).get(1, b""), depth)
+
+
+_EITHER: Final[dict[str, Callable[[Any, int], Any]]] = {
+    "JSONSchemaPropsOrArray": _schema_or_many,
+    "JSONSchemaPropsOrBool": _schema_or_bool,
+    "JSONSchemaPropsOrStringArray": _schema_or_names,
+}
+"""What is of several types in JSON, so that OpenAPI says nothing of it."""
 
 _SCALAR_READERS: Final[dict[Type, Callable[[Any, int], Any]]] = {
     Type.STRING: _text,

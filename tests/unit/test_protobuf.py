@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from sampan.api import definitions, gofields, protobuf
+from sampan.api.scheme import builtin
 
 
 def varint(number: int) -> bytes:
@@ -37,6 +40,16 @@ META = field(1, field(1, "a") + field(2, "") + field(3, "default") + field(7, 0)
 LIMITS = field(1, entry("cpu", field(1, "100m")))
 PROBE = field(1, field(2, field(1, "/"))) + field(2, -1)
 EMPTY_DIR = field(1, "v") + field(2, field(2, b""))
+STRING = field(5, "string")
+ITEMS = field(5, "array") + field(24, field(1, STRING))
+EITHER = field(27, field(24, field(2, STRING) + field(2, field(5, "integer"))))
+SCHEMA = (
+    field(29, field(1, "a") + field(2, ITEMS))
+    + field(30, field(1, 0))
+    + field(8, field(1, '{"a":["b"]}'))
+    + field(32, field(1, "a") + field(2, field(2, "b")))
+    + EITHER
+)
 EXTRA = entry("x", field(1, "a") + field(1, "b"))
 
 
@@ -103,6 +116,38 @@ EXTRA = entry("x", field(1, "a") + field(1, "b"))
             {"status": {"user": {"extra": {"x": ["a", "b"]}}}},
             id="a map of lists",
         ),
+        pytest.param(
+            body(
+                "apiextensions.k8s.io/v1",
+                "CustomResourceDefinition",
+                field(2, field(7, field(1, "v1") + field(2, 1) + field(3, 0) + field(4, field(1, SCHEMA)))),
+            ),
+            {
+                "spec": {
+                    "versions": [
+                        {
+                            "name": "v1",
+                            "served": True,
+                            "schema": {
+                                "openAPIV3Schema": {
+                                    "properties": {"a": {"type": "array", "items": {"type": "string"}}},
+                                    "additionalProperties": False,
+                                    "default": {"a": ["b"]},
+                                    "dependencies": {"a": ["b"]},
+                                    "anyOf": [{"items": [{"type": "string"}, {"type": "integer"}]}],
+                                }
+                            },
+                        }
+                    ]
+                }
+            },
+            id="a schema, with what is one thing or another",
+        ),
+        pytest.param(
+            body("apiregistration.k8s.io/v1", "APIService", field(2, field(1, field(3, 0)) + field(5, b"x") + field(7, 100))),
+            {"spec": {"service": {"port": 0}, "caBundle": "eA==", "groupPriorityMinimum": 100}},
+            id="a kind of the aggregator",
+        ),
     ],
 )  # fmt: skip
 def test_a_body_decodes_to_the_tree_that_json_would_be(encoded, tree):
@@ -141,6 +186,23 @@ def test_every_field_of_the_api_has_a_number():
         properties = definitions.definition(name).get("properties", {})
         missing += [f"{name}.{p}" for p in properties if p not in known | {"apiVersion", "kind"}]
     assert not missing
+
+
+STABLE = re.compile(
+    r"io\.k8s\.(api\.[a-z]+|apiextensions-apiserver\.pkg\.apis\.apiextensions|kube-aggregator\.pkg\.apis\.apiregistration)"
+    r"\.v[0-9]+\.(?!JSON$|\w+List$)\w+"
+).fullmatch
+
+
+def test_every_stable_kind_has_its_numbers():
+    """But for lists, which no client sends, and JSON, which is its own text."""
+    numbers = gofields.numbers()
+    assert [name for name in definitions.names() if STABLE(name) and name not in numbers] == []
+
+
+def test_every_kind_that_is_served_has_its_numbers():
+    numbers = gofields.numbers()
+    assert [resource.definition for resource in builtin() if resource.definition not in numbers] == []
 
 
 def fields_of(name: str, numbers: dict[str, dict[str, str]]) -> set[str]:
