@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from sampan.api.foreign import Foreign
 from sampan.api.resource import Resource
-from sampan.api.scheme import Scheme
+from sampan.api.scheme import Scheme, group_priority, version_order
 
 Tree = dict[str, Any]
 
@@ -101,6 +102,12 @@ class Served(NamedTuple):
     stored: tuple[str, str] = ("", "")
     """The group and version of the form in which objects are stored."""
     subresources: tuple[Subresource, ...] = ()
+    resource: Resource | None = None
+    """None for a virtual one."""
+
+    @property
+    def custom(self) -> bool:
+        return self.resource is not None and self.resource.custom_schema is not None
 
 
 class Catalogue:
@@ -117,11 +124,20 @@ class Catalogue:
         virtual: Collection[tuple[str, str, str]] = (),
     ) -> None:
         self.scheme = scheme
+        self.foreign: Callable[[], Sequence[Foreign]] = tuple
+        """What other servers serve, of which documents tell as well."""
         self._subresources = frozenset(subresources)
         self._virtual = [v for v in _VIRTUAL if (v.group, v.version, v.plural) in virtual]
+        self._ordered: list[tuple[str, str]] = []
+        self._generation = -1
 
     def group_versions(self) -> list[tuple[str, str]]:
         """Of real and virtual resources, in discovery order."""
+        if self._generation != self.scheme.generation:
+            self._ordered, self._generation = self._order(), self.scheme.generation
+        return self._ordered
+
+    def _order(self) -> list[tuple[str, str]]:
         extra = {(v.group, v.version) for v in self._virtual} - set(self.scheme.group_versions())
         if not extra:
             return self.scheme.group_versions()
@@ -156,15 +172,21 @@ class Catalogue:
             resource.singular or resource.kind.lower(),
             resource.kind,
             resource.namespaced,
-            tuple(sorted(resource.verbs)),
+            tuple(resource.verbs if resource.custom_schema is not None else sorted(resource.verbs)),
             tuple(resource.short),
             tuple(resource.categories),
             resource.definition,
             resource.stored_as[:2] if resource.stored_as else (resource.group, resource.version),
-            tuple(sorted(self._subresources_of(resource))),
+            tuple(self._subresources_of(resource)),
+            resource,
         )
 
     def _subresources_of(self, resource: Resource) -> Iterable[Subresource]:
+        if resource.custom_schema is None:
+            return sorted(self._find_subresources(resource))
+        return self._find_subresources(resource)
+
+    def _find_subresources(self, resource: Resource) -> Iterable[Subresource]:
         if resource.status:
             yield Subresource("status", resource.kind, _READ_WRITE)
         if resource.scale is not None:
@@ -206,18 +228,33 @@ class Discovery:
             lambda: {
                 "kind": "APIGroupList",
                 "apiVersion": "v1",
-                "groups": [self._group(g) for g in self.catalogue.groups() if g],
+                "groups": [self._group(g) for g in self._groups() if g],
             },
         )
 
     def api_group(self, group: str) -> bytes | None:
         """`/apis/GROUP`; None where there is no such group."""
-        if group not in self.catalogue.groups():
+        if group not in self._groups():
             return None
         return self._document(f"group {group}", lambda: {"kind": "APIGroup", "apiVersion": "v1", **self._group(group)})
 
+    def _groups(self) -> list[str]:
+        """Those of this server and of others, the most important first."""
+        own = self.catalogue.groups()
+        priorities = {group: group_priority(group) for group in own}
+        for each in self.catalogue.foreign():
+            priorities.setdefault(each.group, each.group_priority)
+        return sorted(priorities, key=lambda group: (-priorities[group], own.index(group) if group in own else -1, group))
+
+    def _versions(self, group: str) -> list[tuple[str, Foreign | None]]:
+        foreign = [each for each in self.catalogue.foreign() if each.group == group]
+        elsewhere = {each.version for each in foreign}
+        own = [(version, None) for version in self.catalogue.versions(group) if version not in elsewhere]
+        foreign.sort(key=lambda each: (-each.version_priority, version_order(each.version)))
+        return [*own, *((each.version, each) for each in foreign)]
+
     def _group(self, group: str) -> Tree:
-        versions = [{"groupVersion": f"{group}/{version}", "version": version} for version in self.catalogue.versions(group)]
+        versions = [{"groupVersion": f"{group}/{version}", "version": version} for version, _ in self._versions(group)]
         return {"name": group, "versions": versions, "preferredVersion": versions[0]}
 
     def api_resource_list(self, group: str, version: str) -> bytes | None:
@@ -245,20 +282,19 @@ class Discovery:
             "kind": "APIGroupDiscoveryList",
             "apiVersion": f"apidiscovery.k8s.io/{version}",
             "metadata": {},
-            "items": [self._group_discovery(group) for group in self.catalogue.groups() if (group == "") is core],
+            "items": [self._group_discovery(group) for group in self._groups() if (group == "") is core],
         }
 
     def _group_discovery(self, group: str) -> Tree:
-        versions = [
-            {
-                "version": version,
-                "resources": [_resource_discovery(served) for served in self.catalogue.resources(group, version)],
-                "freshness": "Current",
-            }
-            for version in self.catalogue.versions(group)
-        ]
+        versions = [self._version_discovery(group, version, foreign) for version, foreign in self._versions(group)]
         metadata: Tree = {"name": group} if group else {}
         return {"metadata": {**metadata, "creationTimestamp": None}, "versions": versions}
+
+    def _version_discovery(self, group: str, version: str, foreign: Foreign | None) -> Tree:
+        if foreign is None:
+            resources = [_resource_discovery(served) for served in self.catalogue.resources(group, version)]
+            return {"version": version, "resources": resources, "freshness": "Current"}
+        return {"version": version, "resources": foreign.resources, "freshness": "Current" if foreign.fresh else "Stale"}
 
 
 def storage_version_hash(group: str, version: str, kind: str) -> str:
@@ -292,9 +328,11 @@ def _api_subresource(served: Served, subresource: Subresource) -> Tree:
 
 
 def _resource_discovery(served: Served) -> Tree:
+    # Upstream says the group and version of custom resources only; of others they are those of the list they stand in.
+    group, version = (served.group, served.version) if served.custom else ("", "")
     tree: Tree = {
         "resource": served.plural,
-        "responseKind": {"group": "", "version": "", "kind": served.kind},
+        "responseKind": {"group": group, "version": version, "kind": served.kind},
         "scope": "Namespaced" if served.namespaced else "Cluster",
         "singularResource": served.singular,
         "verbs": list(served.verbs),
@@ -307,7 +345,7 @@ def _resource_discovery(served: Served) -> Tree:
         tree["subresources"] = [
             {
                 "subresource": s.name,
-                "responseKind": {"group": s.group, "version": s.version, "kind": s.kind},
+                "responseKind": {"group": s.group or group, "version": s.version or version, "kind": s.kind},
                 "verbs": list(s.verbs),
             }
             for s in served.subresources

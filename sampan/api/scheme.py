@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from sampan.api import groups
@@ -47,6 +47,16 @@ _PRIORITIES: Final = {
 
 _CUSTOM_PRIORITY: Final = 1000
 
+
+def group_priority(group: str) -> int:
+    """The greater, the further in front a group stands in discovery."""
+    return _PRIORITIES.get(group, _CUSTOM_PRIORITY)
+
+
+def is_builtin_group(group: str) -> bool:
+    return group in _PRIORITIES
+
+
 _version = re.compile(r"v([1-9][0-9]*)(?:(alpha|beta)([1-9][0-9]*))?").fullmatch
 
 
@@ -66,6 +76,7 @@ class Scheme:
         self._by_plural: dict[tuple[str, str, str], Resource] = {}
         self._by_kind: dict[tuple[str, str, str], Resource] = {}
         self._order: list[GroupVersion] = []
+        self._listeners: list[Callable[[], None]] = []
         self.generation = 0
         """Counts changes; what is derived from a scheme (discovery, OpenAPI) is stale when it moved."""
         for resource in resources:
@@ -93,10 +104,20 @@ class Scheme:
     def _changed(self) -> None:
         def order(group_version: GroupVersion) -> tuple[int, str, tuple[int, int, int, str]]:
             group, version = group_version
-            return -_PRIORITIES.get(group, _CUSTOM_PRIORITY), group, version_order(version)
+            return -group_priority(group), group, version_order(version)
 
         self._order = sorted({(group, version) for group, version, _ in self._by_plural}, key=order)
+        self.touch()
+
+    def touch(self) -> None:
+        """Something beside the resources changed that documents tell of."""
         self.generation += 1
+        for listener in self._listeners:
+            listener()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each change."""
+        self._listeners.append(listener)
 
     def resource(self, group: str, version: str, plural: str) -> Resource | None:
         return self._by_plural.get((group, version, plural))

@@ -16,7 +16,7 @@ from sampan.apiserver.config import APIServerConfig
 from sampan.apiserver.registry.registries import Registries
 from sampan.apiserver.user import User
 from sampan.lib.clock import Clock, parse_rfc3339
-from sampan.pki.certificates import expires_der, subject_of
+from sampan.pki.certificates import expires_der, issued_by, subject_of
 from sampan.pki.tokens import Bound, Identity, TokenError, TokenSigner
 
 AUTHENTICATED = "system:authenticated"
@@ -64,6 +64,7 @@ class Authenticator:
         self.signer = signer
         self._static = static or {}
         self._known: dict[str, _Known] = {}
+        self.proxies: FrontProxies | None = None
         self.audiences: tuple[str, ...] = (signer.issuer,) if signer else ()
         """What the API server itself answers to."""
 
@@ -137,7 +138,21 @@ def make_authenticator(config: APIServerConfig, registries: Registries, clock: C
 
     key = config.service_account_key_pem
     signer = TokenSigner(key, config.issuer, clock, config.service_account_verify_keys_pem) if key else None
-    return Authenticator(lookup, clock, signer, parse_token_file(config.token_file))
+    authenticator = Authenticator(lookup, clock, signer, parse_token_file(config.token_file))
+    if config.requestheader_client_ca_pem:
+        names = config.requestheader_allowed_names
+        authenticator.proxies = FrontProxies(config.requestheader_client_ca_pem, names, config.client_ca_pem)
+    return authenticator
+
+
+class FrontProxies(NamedTuple):
+    """Whose word about other users is believed: those with a certificate of an authority of their own, of certain names."""
+
+    ca_pem: bytes
+    names: Sequence[str]
+    """Common names; none: any."""
+    client_ca_pem: bytes
+    """The authority of everybody else; a certificate may be of both."""
 
 
 class Certified(NamedTuple):
@@ -145,11 +160,17 @@ class Certified(NamedTuple):
 
     user: User | None
     expires: float
+    is_proxy: bool = False
 
 
-def certified(der: bytes) -> Certified:
+def certified(der: bytes, proxies: FrontProxies | None = None) -> Certified:
     """Of a certificate that the TLS handshake verified."""
     subject, expires = subject_of(der), expires_der(der)
+    if proxies is not None and issued_by(der, proxies.ca_pem):
+        if not proxies.names or subject.common_name in proxies.names:
+            return Certified(None, expires, is_proxy=True)
+        if not issued_by(der, proxies.client_ca_pem):
+            return Certified(None, expires)
     if not subject.common_name:
         return Certified(None, expires)
     extra = {CREDENTIAL: (f"X509SHA256={hashlib.sha256(der).hexdigest()}",)}

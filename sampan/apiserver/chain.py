@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sampan.apiserver.aggregation.proxying import aggregated
+from sampan.apiserver.aggregation.remotes import Remotes
 from sampan.apiserver.context import Context
 from sampan.apiserver.fairness.controller import Fairness
 from sampan.apiserver.filters.authorization import authorization
@@ -17,7 +19,7 @@ _QUEUE_PART = 4
 """A request may spend this part of its time waiting for its turn."""
 
 
-def build(context: Context, authentication: Filter, levels: Fairness, routes: Handler) -> Handler:
+def build(context: Context, authentication: Filter, levels: Fairness, remotes: Remotes, routes: Handler) -> Handler:
     """The size of bodies is bounded further out still, where they are read (lib/httpserver.py)."""
 
     def count(group: str, resource: str) -> int:
@@ -32,6 +34,7 @@ def build(context: Context, authentication: Filter, levels: Fairness, routes: Ha
         impersonation(context.authorize),
         fairness(levels, count, context.clock, context.config.request_timeout_seconds / _QUEUE_PART),
         authorization(context.authorize),
+        aggregated(remotes),
         timeout(context.config.request_timeout_seconds),
     ]
     handler = routes

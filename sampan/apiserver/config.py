@@ -32,6 +32,13 @@ class APIServerConfig:
     kubelet_client_key_pem: bytes = field(default=b"", repr=False)
     kubelet_ca_pem: bytes = b""
     """CA of the kubelets' serving certificates; empty: `client_ca_pem`."""
+    requestheader_client_ca_pem: bytes = b""
+    """CA of front proxies, whose headers are believed to say who asks; empty: there are none."""
+    requestheader_allowed_names: Sequence[str] = ()
+    """Common names that their certificates must have; none: any."""
+    proxy_client_cert_pem: bytes = b""
+    """What this server shows as a front proxy itself, to the servers behind APIServices."""
+    proxy_client_key_pem: bytes = field(default=b"", repr=False)
     event_ttl_seconds: int = 3600
     request_timeout_seconds: float = 60.0
     max_requests_inflight: int = 600

@@ -52,6 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--kubelet-client-certificate", default="", metavar="FILE", help="what the server shows to kubelets")
     add("--kubelet-client-key", default="", metavar="FILE", help="its key")
     add("--kubelet-certificate-authority", default="", metavar="FILE", help="CA of the kubelets; default: the client CA")
+    add("--requestheader-client-ca-file", default="", metavar="FILE", help="CA of front proxies, whose headers say who asks")
+    add("--requestheader-allowed-names", default="", metavar="NAME[,NAME]", help="common names of front proxies; default: any")
+    add("--proxy-client-cert-file", default="", metavar="FILE", help="what the server shows to those behind APIServices")
+    add("--proxy-client-key-file", default="", metavar="FILE", help="its key")
+    add("--max-requests-inflight", type=int, default=600, metavar="N", help="requests that run at once (%(default)s)")
     add("--event-ttl", type=int, default=3600, metavar="SECONDS", help="how long Events are kept (%(default)s)")
     process.add_arguments(parser)
 
@@ -79,6 +84,11 @@ def run(arguments: argparse.Namespace) -> int:
         kubelet_client_cert_pem=process.read_file(arguments.kubelet_client_certificate, "--kubelet-client-certificate"),
         kubelet_client_key_pem=process.read_file(arguments.kubelet_client_key, "--kubelet-client-key"),
         kubelet_ca_pem=process.read_file(arguments.kubelet_certificate_authority, "--kubelet-certificate-authority"),
+        requestheader_client_ca_pem=process.read_file(arguments.requestheader_client_ca_file, "--requestheader-client-ca-file"),
+        requestheader_allowed_names=[name for name in arguments.requestheader_allowed_names.split(",") if name],
+        proxy_client_cert_pem=process.read_file(arguments.proxy_client_cert_file, "--proxy-client-cert-file"),
+        proxy_client_key_pem=process.read_file(arguments.proxy_client_key_file, "--proxy-client-key-file"),
+        max_requests_inflight=arguments.max_requests_inflight,
         event_ttl_seconds=arguments.event_ttl,
     )
     clock = RealClock()

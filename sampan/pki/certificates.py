@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
@@ -121,6 +122,18 @@ def expires(cert_pem: bytes) -> float:
 def expires_der(der: bytes) -> float:
     """As `expires`, of a certificate in DER."""
     return x509.load_der_x509_certificate(der).not_valid_after_utc.timestamp()
+
+
+def issued_by(der: bytes, ca_pem: bytes) -> bool:
+    """Whether one of the authorities in `ca_pem` signed the certificate itself."""
+    certificate = x509.load_der_x509_certificate(der)
+    for authority in x509.load_pem_x509_certificates(ca_pem):
+        try:
+            certificate.verify_directly_issued_by(authority)
+        except (ValueError, TypeError, InvalidSignature):
+            continue
+        return True
+    return False
 
 
 def new_key_pem() -> bytes:

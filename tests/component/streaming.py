@@ -167,8 +167,8 @@ async def run_spdy(session: Session, *, stdin: bytes | None = None, tty: bool = 
     return stdout, stderr, msgspec.json.decode(await error.read_all())
 
 
-def on_node(api: Api, tmp_path: Path, scenario: Callable[[Cluster], Awaitable[None]]) -> None:
-    """Run a scenario against an API server and a node it can reach."""
+def on_node(api: Api, tmp_path: Path, scenario: Callable[[Cluster], Awaitable[None]], **config: Any) -> None:
+    """Run a scenario against an API server and a node it can reach; `config` as APIServerConfig has it."""
     ca = api.credentials.ca
     client_cert, client_key = ca.issue("kube-apiserver-kubelet-client", ("system:masters",), usages=(CLIENT,))
 
@@ -193,7 +193,7 @@ def on_node(api: Api, tmp_path: Path, scenario: Callable[[Cluster], Awaitable[No
             await kubelet.stop(0)
             await node.streaming.close()
 
-    api(work, kubelet_client_cert_pem=client_cert, kubelet_client_key_pem=client_key)
+    api(work, kubelet_client_cert_pem=client_cert, kubelet_client_key_pem=client_key, **config)
 
 
 async def _register(served: Served, port: int) -> None:

@@ -1,4 +1,5 @@
-"""Finds out who makes a request: client certificate first, then bearer token; without either it is system:anonymous.
+"""Finds out who makes a request: client certificate first, then bearer token; without either it is system:anonymous. A front
+proxy's certificate lets its headers say who.
 
 What a certificate says is remembered on the connection, so that it costs one parse for the connection's life. That it has not
 run out is seen to with every request: a connection may outlive it by weeks.
@@ -9,9 +10,11 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Awaitable
+from dataclasses import replace
 
 from sampan.api.errors import unauthorized
-from sampan.apiserver.authn import ANONYMOUS, Authenticator, Certified, certified
+from sampan.apiserver.aggregation.frontproxy import identity_of
+from sampan.apiserver.authn import ANONYMOUS, Authenticator, Certified, authenticated_groups, certified
 from sampan.apiserver.user import User
 from sampan.lib.http import Answer, Filter, Handler, Request
 from sampan.lib.log import get_logger
@@ -40,14 +43,19 @@ def _by_certificate(authenticator: Authenticator, request: Request, certificate:
     """None where it names nobody. One that has run out leaves only a token to go by."""
     known: Certified | None = request.peer.identity
     if known is None:
-        known = request.peer.identity = certified(certificate)
+        known = request.peer.identity = certified(certificate, authenticator.proxies)
     if known.expires > authenticator.clock.now():
-        return known.user
+        return _by_proxy(request) if known.is_proxy else known.user
     user = _by_token(authenticator, request)
     if user is ANONYMOUS:
         log.info("refused a certificate that has expired", path=request.path, peer=request.peer.address)
         raise unauthorized()
     return user
+
+
+def _by_proxy(request: Request) -> User | None:
+    user = identity_of(request)
+    return None if user is None else replace(user, groups=authenticated_groups(user.groups))
 
 
 def _by_token(authenticator: Authenticator, request: Request) -> User:

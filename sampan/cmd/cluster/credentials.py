@@ -20,6 +20,8 @@ from sampan.cmd.cluster.plan import CLUSTER_DOMAIN, SERVICE_CIDR, ClusterPlan, N
 if TYPE_CHECKING:
     from sampan.pki.certificates import CA
 
+AUTHORITIES = {"ca": "kubernetes", "front-proxy-ca": "front-proxy-ca"}
+"""Common names by file. What a front proxy says of others is believed, so its authority signs nothing else."""
 DAYS = 365
 RENEW_SECONDS = (DAYS - 30) * 86400.0
 
@@ -34,6 +36,8 @@ class Certificate:
     dns_names: tuple[str, ...] = ()
     ips: tuple[str, ...] = ()
     usages: tuple[str, ...] = ("client",)
+    authority: str = "ca"
+    """The file of the authority that signs it."""
     server: str = ""
     """For a kubeconfig: the server's URL. Then the certificate is kept in the kubeconfig alone."""
 
@@ -48,6 +52,7 @@ def certificates(plan: ClusterPlan, hostname: str) -> list[Certificate]:
     common = [
         Certificate("apiserver", "kube-apiserver", dns_names=names, ips=apiserver_ips, usages=("server",)),
         Certificate("apiserver-kubelet-client", "kube-apiserver-kubelet-client", masters),
+        Certificate("front-proxy-client", "front-proxy-client", authority="front-proxy-ca"),
         Certificate("admin", "kubernetes-admin", masters, server=plan.server),
         Certificate("controller-manager", "system:kube-controller-manager", server=plan.server),
         Certificate("scheduler", "system:kube-scheduler", server=plan.server),
@@ -67,26 +72,34 @@ def ensure(plan: ClusterPlan) -> bool:
     """Issue what is missing; whether anything was."""
     wanted = certificates(plan, socket.gethostname())
     missing = [certificate for certificate in wanted if not _good(_file_of(plan, certificate))]
-    if not missing and (plan.pki_dir / "ca.key").exists() and (plan.pki_dir / "sa.key").exists():
+    if not missing and all((plan.pki_dir / f"{name}.key").exists() for name in (*AUTHORITIES, "sa")):
         return False
-    from sampan.pki.certificates import CA, new_key_pem
+    from sampan.pki.certificates import new_key_pem
 
     make_private(plan.pki_dir)
     make_private(plan.kubeconfig_dir)
-    authority_files = (plan.pki_dir / "ca.crt", plan.pki_dir / "ca.key")
-    if all(file.exists() for file in authority_files):
-        authority = CA.load(*(file.read_bytes() for file in authority_files))
-    else:
-        # Certificates of a lost authority are worth nothing.
-        missing = wanted
-        authority = CA.create("kubernetes")
-        write_private(authority_files[0], authority.cert_pem)
-        write_private(authority_files[1], authority.key_pem)
     if not (plan.pki_dir / "sa.key").exists():
         write_private(plan.pki_dir / "sa.key", new_key_pem())
-    for certificate in missing:
-        _issue(plan, authority, certificate)
+    for name, common_name in AUTHORITIES.items():
+        authority, is_new = _authority(plan, name, common_name)
+        for certificate in wanted:
+            # Certificates of a lost authority are worth nothing.
+            if certificate.authority == name and (is_new or certificate in missing):
+                _issue(plan, authority, certificate)
     return True
+
+
+def _authority(plan: ClusterPlan, name: str, common_name: str) -> tuple[CA, bool]:
+    """The authority of that file, and whether it had to be made."""
+    from sampan.pki.certificates import CA
+
+    files = (plan.pki_dir / f"{name}.crt", plan.pki_dir / f"{name}.key")
+    if all(file.exists() for file in files):
+        return CA.load(*(file.read_bytes() for file in files)), False
+    authority = CA.create(common_name)
+    write_private(files[0], authority.cert_pem)
+    write_private(files[1], authority.key_pem)
+    return authority, True
 
 
 def _issue(plan: ClusterPlan, authority: CA, certificate: Certificate) -> None:

@@ -82,6 +82,10 @@ def control_plane(plan: ClusterPlan) -> list[ProcessSpec]:
         f"--service-account-signing-key-file={pki}/sa.key",
         f"--kubelet-client-certificate={pki}/apiserver-kubelet-client.crt",
         f"--kubelet-client-key={pki}/apiserver-kubelet-client.key",
+        f"--requestheader-client-ca-file={pki}/front-proxy-ca.crt",
+        "--requestheader-allowed-names=front-proxy-client",
+        f"--proxy-client-cert-file={pki}/front-proxy-client.crt",
+        f"--proxy-client-key-file={pki}/front-proxy-client.key",
         f"--kubelet-certificate-authority={pki}/ca.crt",
         f"--service-cluster-ip-range={SERVICE_CIDR}",
     )

@@ -1,0 +1,205 @@
+"""Whether the servers behind APIServices are there, as the condition Available, and what they say of themselves.
+
+After the remote available-controller and the discovery manager of k8s.io/kube-aggregator.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from sampan.api.discovery import AGGREGATED_V2, AGGREGATED_V2BETA1
+from sampan.api.errors import StatusError
+from sampan.api.foreign import Foreign, legacy_resources
+from sampan.api.resource import Tree
+from sampan.apiserver.aggregation.frontproxy import identity_headers
+from sampan.apiserver.aggregation.remotes import GROUP, Remote, Remotes
+from sampan.apiserver.context import Context
+from sampan.apiserver.registry.generic import Caller
+from sampan.apiserver.registry.watchcache import CacheEvent
+from sampan.apiserver.user import User
+from sampan.apiserver.webhooks.resolve import ready_places
+from sampan.client.transport import HTTPResponse, Transport
+from sampan.lib.clock import rfc3339
+from sampan.lib.log import get_logger
+from sampan.lib.tasks import Tasks
+from sampan.store.base import StoreUnavailable
+
+_AGGREGATOR = User("system:kube-aggregator", groups=("system:masters",))
+_SECONDS = 30.0
+_UNAVAILABLE_SECONDS = 2.0
+_ANSWER_SECONDS = 5.0
+
+log = get_logger("apiserver")
+
+
+class Verdict(NamedTuple):
+    available: bool
+    reason: str
+    message: str
+
+
+class Availability:
+    """`foreign` is what the other servers serve, by the last that was heard of them."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._changed = asyncio.Event()
+        self.foreign: Sequence[Foreign] = ()
+        self.remotes = Remotes(context, self._changed.set)
+        for group, plural in (("", "services"), ("discovery.k8s.io", "endpointslices")):
+            context.registry(group, plural).cache.listen(self._heard)
+
+    def _heard(self, events: Sequence[CacheEvent]) -> None:
+        if self.remotes.by_version:
+            self._changed.set()
+
+    async def run(self) -> None:
+        """Until cancelled: look at all of them when anything about them changes, and now and then."""
+        while True:
+            self._changed.clear()
+            remotes = self.remotes.all()
+            await asyncio.gather(*(self._look_at(remote) for remote in remotes))
+            self._tell()
+            seconds = _SECONDS if all(remote.available for remote in remotes) else _UNAVAILABLE_SECONDS
+            await self._wait(seconds if remotes else None)
+
+    async def _wait(self, seconds: float | None) -> None:
+        async with Tasks() as tasks:
+            changed = tasks.start(self._changed.wait(), "an APIService changes")
+            waits = [changed]
+            if seconds is not None:
+                waits.append(tasks.start(self._context.clock.sleep(seconds), "look again"))
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+
+    def _tell(self) -> None:
+        """Documents tell of what is served elsewhere."""
+        foreign = tuple(remote.foreign() for remote in self.remotes.all())
+        if foreign != self.foreign:
+            self.foreign = foreign
+            self._context.scheme.touch()
+
+    async def _look_at(self, remote: Remote) -> None:
+        verdict = await self._judge(remote)
+        group, version = remote.key
+        if verdict.available:
+            remote.known = await _described(remote)
+        elif remote.known is not None:
+            remote.known = Foreign(
+                group, version, remote.known.group_priority, remote.known.version_priority, remote.known.resources
+            )
+        try:
+            await self._write(remote.name, verdict)
+        except (StatusError, StoreUnavailable) as error:
+            log.warning("an APIService's condition could not be written", name=remote.name, error=repr(error))
+
+    async def _judge(self, remote: Remote) -> Verdict:
+        namespace, name, port = remote.service
+        registries = self._context.registries
+        found = registries.get("", "services").cache.get(namespace, name)
+        if found is None:
+            return Verdict(False, "ServiceNotFound", f'service/{name} in "{namespace}" is not present')
+        spec = found.tree()["spec"]
+        if spec.get("type") == "ClusterIP":
+            wanted = next((each for each in spec.get("ports", ()) if each["port"] == port), None)
+            where = f'service/{name} in "{namespace}"'
+            if wanted is None:
+                return Verdict(False, "ServicePortError", f"{where} is not listening on port {port}")
+            if not ready_places(registries, namespace, name, wanted.get("name", "")):
+                why = f'endpoints for {where} have no addresses with port name "{wanted.get("name", "")}"'
+                return Verdict(False, "MissingEndpoints", why)
+        return await _ask(remote)
+
+    async def _write(self, name: str, verdict: Verdict) -> None:
+        condition = {
+            "type": "Available",
+            "status": "True" if verdict.available else "False",
+            "reason": verdict.reason,
+            "message": verdict.message,
+        }
+        registry = self._context.registry(GROUP, "apiservices")
+        current = registry.cache.get("", name)
+        if current is None:
+            return
+        conditions = current.tree().get("status", {}).get("conditions", ())
+        before: Tree = next((each for each in conditions if each["type"] == "Available"), {})
+        if condition.items() <= before.items():
+            return
+        same = before.get("status") == condition["status"]
+        since = before["lastTransitionTime"] if same else rfc3339(self._context.clock.now())
+
+        def change(tree: Tree) -> Tree:
+            others = [each for each in tree.get("status", {}).get("conditions", ()) if each["type"] != "Available"]
+            tree["status"] = {"conditions": [*others, {**condition, "lastTransitionTime": since}]}
+            return tree
+
+        try:
+            await registry.update("", name, change, Caller(), part=registry.status, must_match=False)
+        except StatusError as error:
+            if error.code != 404:
+                raise
+
+
+async def _get(transport: Transport, path: str, accept: str = "application/json") -> HTTPResponse:
+    return await transport.request(
+        "GET", path, accept=accept, headers=identity_headers(_AGGREGATOR), deadline_seconds=_ANSWER_SECONDS
+    )
+
+
+async def _ask(remote: Remote) -> Verdict:
+    group, version = remote.key
+    transport = remote.checking
+    assert transport is not None
+    path = f"/apis/{group}/{version}"
+    url = transport.config.server + path
+    try:
+        answer = await _get(transport, path)
+    except (ConnectionError, TimeoutError, StatusError) as error:
+        why = f'failing or missing response from {url}: Get "{url}": {error}'
+        return Verdict(False, "FailedDiscoveryCheck", why)
+    if not 200 <= answer.status < 300:
+        why = f"failing or missing response from {url}: bad status from {url}: {answer.status}"
+        return Verdict(False, "FailedDiscoveryCheck", why)
+    return Verdict(True, "Passed", "all checks passed")
+
+
+async def _described(remote: Remote) -> Foreign:
+    """Its discovery and OpenAPI documents; what it does not answer is left out."""
+    group, version = remote.key
+    spec, transport = remote.spec, remote.transport
+    priorities = spec.get("groupPriorityMinimum", 0), spec.get("versionPriority", 0)
+    if transport is None:
+        return Foreign(group, version, *priorities)
+    resources = await _resources(transport, group, version)
+    index = await _json(transport, "/openapi/v3")
+    entry = (index.get("paths") or {}).get(f"apis/{group}/{version}") or {}
+    v2 = await _json(transport, "/openapi/v2")
+    prefix = f"/apis/{group}/{version}/"
+    paths = {path: tree for path, tree in (v2.get("paths") or {}).items() if path.startswith(prefix) or path + "/" == prefix}
+    wanted = {"paths": paths, "definitions": v2.get("definitions") or {}} if paths else {}
+    found = resources is not None
+    return Foreign(group, version, *priorities, resources or (), found, entry.get("serverRelativeURL", ""), wanted)
+
+
+async def _resources(transport: Transport, group: str, version: str) -> Sequence[Tree] | None:
+    whole = await _json(transport, "/apis", f"{AGGREGATED_V2},{AGGREGATED_V2BETA1}")
+    if whole.get("kind") == "APIGroupDiscoveryList":
+        for item in whole.get("items") or ():
+            for each in item.get("versions") or () if item.get("metadata", {}).get("name") == group else ():
+                if each.get("version") == version:
+                    return each.get("resources") or ()
+    legacy = await _json(transport, f"/apis/{group}/{version}")
+    return legacy_resources(legacy.get("resources") or ()) if legacy.get("kind") == "APIResourceList" else None
+
+
+async def _json(transport: Transport, path: str, accept: str = "application/json") -> Tree:
+    """The document at a path; {} where there is none."""
+    try:
+        answer = await _get(transport, path, accept)
+        tree = msgspec.json.decode(answer.body) if answer.status == 200 else {}
+    except (ConnectionError, TimeoutError, StatusError, msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+    return tree if isinstance(tree, dict) else {}

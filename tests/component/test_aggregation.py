@@ -1,0 +1,322 @@
+"""The aggregation layer: an extension API server behind a Service, its pod behind a kubelet, joined by an APIService."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sampan.client.config import ClientConfig
+from sampan.client.transport import Transport
+from sampan.lib.http import Answer, Request, Response, Sink, Stream
+from sampan.lib.httpserver import HTTPServer
+from sampan.lib.tls import server_context
+from sampan.pki.certificates import CA, CLIENT, SERVER
+from tests.component.conftest import Api, Served
+from tests.component.streaming import NAMESPACE, Cluster, on_node
+
+APIS = "/apis/metrics.example.com/v1beta1"
+SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
+NAME = "v1beta1.metrics.example.com"
+HOST = "adapter.default.svc"
+
+Tree = dict[str, Any]
+
+
+class Extension:
+    """Serves one group-version, and remembers whom it was asked for."""
+
+    def __init__(self) -> None:
+        self.seen: list[Request] = []
+        self.healthy = True
+
+    def handle(self, request: Request) -> Answer:
+        self.seen.append(request)
+        if not self.healthy:
+            return Response(500, b"out of order", "text/plain")
+        match request.path:
+            case "/apis/metrics.example.com/v1beta1":
+                resource = {"name": "rates", "singularName": "rate", "namespaced": True, "kind": "Rate", "verbs": ["get"],
+                            "shortNames": ["rt"]}  # fmt: skip
+                return _json(
+                    {"kind": "APIResourceList", "groupVersion": "metrics.example.com/v1beta1", "resources": [resource]}
+                )
+            case "/openapi/v3":
+                url = "/openapi/v3/apis/metrics.example.com/v1beta1?hash=ABC"
+                return _json({"paths": {"apis/metrics.example.com/v1beta1": {"serverRelativeURL": url}}})
+            case "/openapi/v3/apis/metrics.example.com/v1beta1":
+                return _json({"openapi": "3.0.0", "paths": {}})
+            case "/openapi/v2":
+                paths = {f"{APIS}/rates": {"get": {}}, "/version/": {}}
+                return _json({"swagger": "2.0", "paths": paths, "definitions": {"com.example.Rate": {"type": "object"}}})
+        if request.path.startswith(APIS + "/"):
+            if "watch" in request.query:
+                return Stream(_events)
+            return _json({"kind": "Rate", "method": request.method, "path": request.raw_path, "query": request.query})
+        return Response(404, b"{}")
+
+
+def _json(tree: Tree) -> Response:
+    return Response(200, msgspec.json.encode(tree))
+
+
+async def _events(sink: Sink) -> None:
+    for number in range(2):
+        sink.write(b'{"type":"ADDED","object":{"n":%d}}\n' % number)
+        await sink.drain()
+
+
+class Joined:
+    def __init__(self, cluster: Cluster, extension: Extension, proxies: CA) -> None:
+        self.cluster = cluster
+        self.served: Served = cluster.served
+        self.extension = extension
+        self.proxies = proxies
+
+    async def tree(self, path: str, **options: Any) -> Tree:
+        answer = await self.served.transport.request("GET", path, **options)
+        assert answer.status == 200, answer.body
+        tree: Tree = msgspec.json.decode(answer.body)
+        return tree
+
+    async def condition(self) -> Tree:
+        tree = await self.tree(f"{SERVICES}/{NAME}")
+        found: Tree = next((each for each in tree.get("status", {}).get("conditions", ()) if each["type"] == "Available"), {})
+        return found
+
+    async def becomes(self, status: str, reason: str) -> Tree:
+        async with asyncio.timeout(10):
+            while (found := await self.condition()).get("reason") != reason:  # noqa: ASYNC110 - the server is asked
+                await asyncio.sleep(0.01)
+        assert found["status"] == status
+        return found
+
+
+def _with_extension(
+    api: Api, tmp_path: Path, scenario: Callable[[Joined], Awaitable[None]], *, ca_bundle: bytes | None = None
+) -> None:
+    """`ca_bundle` None: the one that signed the extension server's certificate."""
+    proxies, authority = CA.create("front-proxy-ca"), CA.create("extension-ca")
+    proxy_cert, proxy_key = proxies.issue("front-proxy-client", usages=(CLIENT,))
+
+    async def body(cluster: Cluster) -> None:
+        extension = Extension()
+        async with _serving(cluster, extension, authority, proxies):
+            spec = {
+                "group": "metrics.example.com", "version": "v1beta1", "groupPriorityMinimum": 100, "versionPriority": 10,
+                "caBundle": base64.b64encode(ca_bundle or authority.cert_pem).decode(),
+                "service": {"namespace": "default", "name": "adapter"},
+            }  # fmt: skip
+            made = await cluster.served.request("POST", SERVICES, {"metadata": {"name": NAME}, "spec": spec})
+            assert made.status == 201, made.body
+            await scenario(Joined(cluster, extension, proxies))
+
+    on_node(
+        api,
+        tmp_path,
+        body,
+        requestheader_client_ca_pem=proxies.cert_pem,
+        requestheader_allowed_names=("front-proxy-client",),
+        proxy_client_cert_pem=proxy_cert,
+        proxy_client_key_pem=proxy_key,
+    )
+
+
+@asynccontextmanager
+async def _serving(cluster: Cluster, extension: Extension, authority: CA, proxies: CA) -> AsyncIterator[None]:
+    cert, key = authority.issue(HOST, dns_names=(HOST,), usages=(SERVER,))
+    server = HTTPServer(extension.handle, tls=server_context(cert, key, proxies.cert_pem, require_client=True))
+    port = await server.start("127.0.0.1", 0)
+    try:
+        cluster.node.streaming.ports = {8443: ("127.0.0.1", port)}
+        await cluster.add_pod("main")
+        ports = [{"name": "https", "port": 443, "targetPort": 8443}]
+        made = await cluster.served.create("services", {"metadata": {"name": "adapter"}, "spec": {"ports": ports}})
+        assert made.status == 201, made.body
+        await _endpoints(cluster.served)
+        yield
+    finally:
+        await server.stop(0)
+
+
+async def _endpoints(served: Served) -> None:
+    tree = {
+        "metadata": {"name": "adapter-1", "labels": {"kubernetes.io/service-name": "adapter"}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": ["10.244.0.7"], "targetRef": {"kind": "Pod", "namespace": "default", "name": "web"}}],
+        "ports": [{"name": "https", "port": 8443, "protocol": "TCP"}],
+    }
+    made = await served.request("POST", "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", tree)
+    assert made.status == 201, made.body
+
+
+def test_requests_go_to_the_extension_server_with_the_users_name(api: Api, tmp_path: Path) -> None:
+    async def scenario(joined: Joined) -> None:
+        assert (await joined.becomes("True", "Passed"))["message"] == "all checks passed"
+        joined.extension.seen.clear()
+        path = f"{APIS}/namespaces/default/rates/a%2Fb"
+        answer = await joined.served.transport.request(
+            "GET", f"{APIS}/namespaces/default/rates/a b", query={"x": "1"},
+            headers=[("X-Remote-User", "forged"), ("X-Remote-Group", "system:masters"), ("X-Remote-Extra-Forged", "1")],
+        )  # fmt: skip
+        tree = msgspec.json.decode(answer.body)
+        assert (tree["path"], tree["query"]) == (path.replace("%2F", "%20"), "x=1")
+        seen = joined.extension.seen[-1]
+        assert seen.headers["x-remote-user"] == "kubernetes-admin"
+        assert "system:masters" in seen.header_values("x-remote-group")
+        assert "system:authenticated" in seen.header_values("x-remote-group")
+        assert "x-remote-extra-forged" not in seen.headers and "authorization" not in seen.headers
+        assert "x-remote-extra-authentication.kubernetes.io%2fcredential-id" in seen.headers
+        watched = await joined.served.transport.request("GET", f"{APIS}/rates", query={"watch": "1"})
+        assert watched.body.count(b"ADDED") == 2
+
+    _with_extension(api, tmp_path, scenario)
+
+
+def test_this_servers_rules_guard_what_is_elsewhere(api: Api, tmp_path: Path) -> None:
+    async def scenario(joined: Joined) -> None:
+        await joined.becomes("True", "Passed")
+        joined.extension.seen.clear()
+        alice = joined.served.connect("alice")
+        refused = await alice.request("GET", f"{APIS}/rates")
+        assert refused.status == 403
+        assert 'resource "rates" in API group "metrics.example.com"' in msgspec.json.decode(refused.body)["message"]
+        assert not joined.extension.seen
+
+    _with_extension(api, tmp_path, scenario)
+
+
+def test_documents_tell_of_what_is_served_elsewhere(api: Api, tmp_path: Path) -> None:
+    async def scenario(joined: Joined) -> None:
+        await joined.becomes("True", "Passed")
+        groups = await joined.tree("/apis")
+        assert groups["groups"][-1]["name"] == "metrics.example.com", "its priority is the lowest"
+        group = await joined.tree("/apis/metrics.example.com")
+        assert group["preferredVersion"] == {"groupVersion": "metrics.example.com/v1beta1", "version": "v1beta1"}
+        accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+        whole = await joined.tree("/apis", accept=accept)
+        item = next(each for each in whole["items"] if each["metadata"]["name"] == "metrics.example.com")
+        version = item["versions"][0]
+        assert (version["version"], version["freshness"]) == ("v1beta1", "Current")
+        assert (version["resources"][0]["resource"], version["resources"][0]["shortNames"]) == ("rates", ["rt"])
+        resources = await joined.tree(APIS)
+        assert resources["resources"][0]["name"] == "rates"
+        index = await joined.tree("/openapi/v3")
+        url = index["paths"]["apis/metrics.example.com/v1beta1"]["serverRelativeURL"]
+        assert (await joined.tree(url.partition("?")[0]))["openapi"] == "3.0.0"
+        v2 = await joined.tree("/openapi/v2")
+        assert f"{APIS}/rates" in v2["paths"] and "com.example.Rate" in v2["definitions"] and "/version/" not in v2["paths"]
+
+    _with_extension(api, tmp_path, scenario)
+
+
+def test_a_server_that_falls_ill_is_unavailable_and_comes_back(api: Api, tmp_path: Path) -> None:
+    async def scenario(joined: Joined) -> None:
+        await joined.becomes("True", "Passed")
+        joined.extension.healthy = False
+        await joined.served.patch(f"{NAMESPACE}/services/adapter", {"metadata": {"labels": {"look": "again"}}})
+        condition = await joined.becomes("False", "FailedDiscoveryCheck")
+        url = f"https://{HOST}:443{APIS}"
+        assert condition["message"] == f"failing or missing response from {url}: bad status from {url}: 500"
+        answer = await joined.served.request("GET", f"{APIS}/rates")
+        assert (answer.status, answer.body) == (503, b"service unavailable\n")
+        whole = await joined.tree("/apis", accept="application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList")
+        item = next(each for each in whole["items"] if each["metadata"]["name"] == "metrics.example.com")
+        assert item["versions"][0]["freshness"] == "Stale" and item["versions"][0]["resources"]
+        joined.extension.healthy = True
+        await joined.becomes("True", "Passed")
+        assert (await joined.served.request("GET", f"{APIS}/rates")).status == 200
+
+    _with_extension(api, tmp_path, scenario)
+
+
+def test_what_is_missing_of_the_service_is_said(api: Api, tmp_path: Path) -> None:
+    async def scenario(joined: Joined) -> None:
+        await joined.becomes("True", "Passed")
+        slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+        await joined.served.request("DELETE", f"{slices}/adapter-1")
+        found = await joined.becomes("False", "MissingEndpoints")
+        assert found["message"] == 'endpoints for service/adapter in "default" have no addresses with port name "https"'
+        patch = {"spec": {"ports": [{"name": "https", "port": 444, "targetPort": 8443}]}}
+        await joined.served.patch(f"{NAMESPACE}/services/adapter", patch)
+        found = await joined.becomes("False", "ServicePortError")
+        assert found["message"] == 'service/adapter in "default" is not listening on port 443'
+        await joined.served.request("DELETE", f"{NAMESPACE}/services/adapter")
+        found = await joined.becomes("False", "ServiceNotFound")
+        assert found["message"] == 'service/adapter in "default" is not present'
+
+    _with_extension(api, tmp_path, scenario)
+
+
+def test_a_certificate_of_another_authority_is_not_trusted(api: Api, tmp_path: Path) -> None:
+    async def scenario(joined: Joined) -> None:
+        await joined.becomes("True", "Passed")
+        joined.extension.seen.clear()
+        answer = await joined.served.request("GET", f"{APIS}/rates")
+        assert answer.status == 503 and b"certificate" in answer.body
+        assert not joined.extension.seen
+
+    _with_extension(api, tmp_path, scenario, ca_bundle=CA.create("somebody else").cert_pem)
+
+
+def test_an_apiservice_that_is_deleted_takes_its_versions_along(api: Api, tmp_path: Path) -> None:
+    async def scenario(joined: Joined) -> None:
+        await joined.becomes("True", "Passed")
+        assert (await joined.served.request("DELETE", f"{SERVICES}/{NAME}")).status == 200
+        assert (await joined.served.request("GET", f"{APIS}/rates")).status == 404
+        async with asyncio.timeout(10):
+            while "metrics.example.com" in str(await joined.tree("/apis")):  # noqa: ASYNC110 - the server is asked
+                await asyncio.sleep(0.01)
+
+    _with_extension(api, tmp_path, scenario)
+
+
+def test_every_version_served_here_has_a_local_apiservice(api: Api) -> None:
+    async def body(served: Served) -> None:
+        async def names() -> dict[str, Tree]:
+            answer = await served.request("GET", SERVICES)
+            return {item["metadata"]["name"]: item for item in msgspec.json.decode(answer.body)["items"]}
+
+        async with asyncio.timeout(10):
+            while len(found := await names()) < len(served.server.scheme.group_versions()):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        apps = found["v1.apps"]
+        assert apps["spec"] == {"group": "apps", "version": "v1", "groupPriorityMinimum": 17800, "versionPriority": 15}
+        assert apps["status"]["conditions"][0]["reason"] == "Local"
+        assert found["v1."]["metadata"]["labels"] == {"kube-aggregator.kubernetes.io/automanaged": "onstart"}
+
+    api(body)
+
+
+def test_a_front_proxy_is_believed_and_nobody_else(api: Api) -> None:
+    proxies = CA.create("front-proxy-ca")
+
+    async def body(served: Served) -> None:
+        async def whoami(name: str, *groups: str, headers: list[tuple[str, str]], ca: CA = proxies) -> Tree:
+            cert, key = ca.issue(name, groups, usages=(CLIENT,))
+            config = ClientConfig(served.server.url, served.credentials.ca.cert_pem, cert, key)
+            review = b'{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1"}'
+            async with Transport(config) as transport:
+                path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+                answer = await transport.request("POST", path, body=review, headers=headers)
+            tree: Tree = msgspec.json.decode(answer.body)
+            return tree["status"]["userInfo"] if answer.status == 201 else tree
+
+        said = [("X-Remote-User", "alice"), ("X-Remote-Group", "team"), ("X-Remote-Group", "people"), ("X-Remote-Uid", "7"),
+                ("X-Remote-Extra-acme.com%2Fproject", "p1")]  # fmt: skip
+        alice = await whoami("front-proxy-client", headers=said)
+        assert (alice["username"], alice["uid"]) == ("alice", "7")
+        assert alice["groups"] == ["team", "people", "system:authenticated"]
+        assert alice["extra"] == {"acme.com/project": ["p1"]}
+        assert (await whoami("front-proxy-client", headers=[]))["code"] == 403, "who names nobody is nobody"
+        other = await whoami("somebody", "system:masters", headers=said)
+        assert other["code"] == 403 and "system:anonymous" in other["message"], "of the proxies' authority, but no proxy"
+        bob = await whoami("bob", headers=said, ca=served.credentials.ca)
+        assert bob["username"] == "bob", "a user's headers are nobody's word"
+
+    api(body, requestheader_client_ca_pem=proxies.cert_pem, requestheader_allowed_names=("front-proxy-client",))
