@@ -11,6 +11,7 @@ from typing import cast
 from sampan.api.crd import definition
 from sampan.api.crd.columns import build_columns, build_selectable
 from sampan.api.crd.custom_schema import CustomSchema
+from sampan.api.crd.defaultchecks import prune_defaults
 from sampan.api.crd.objects import ObjectRules
 from sampan.api.crd.structure import Tree
 from sampan.api.resource import Resource, Scale
@@ -30,7 +31,7 @@ def build_resource(crd: Tree, version: Tree) -> Resource:
     group: str = crd["spec"]["group"]
     kind = cast(str, names["kind"])
     schema = CustomSchema(
-        definition.schema_of_version(version) or {"x-kubernetes-preserve-unknown-fields": True},
+        prune_defaults(definition.schema_of_version(version) or {"x-kubernetes-preserve-unknown-fields": True}),
         preserves=bool(crd["spec"].get("preserveUnknownFields")),
     )
     rules = ObjectRules(schema, f"{group}/{version['name']}", kind, subresources)

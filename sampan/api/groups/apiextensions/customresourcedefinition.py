@@ -5,7 +5,7 @@ from __future__ import annotations
 from sampan.api.crd import definition
 from sampan.api.crd.definition import GROUP
 from sampan.api.crd.normalizing import normalize
-from sampan.api.errors import FieldError
+from sampan.api.crd.validation import validate_definition, validate_definition_status, validate_definition_update
 from sampan.api.groups.columns import NAME
 from sampan.api.groups.strategies import keep_spec, keep_status
 from sampan.api.resource import Column, Resource, Strategy, Tree
@@ -51,15 +51,8 @@ def _prepare_update(new: Tree, old: Tree) -> None:
     _store_version(new)
 
 
-_STATUS_KEEPS = ("labels", "annotations", "finalizers", "ownerReferences")
-
-
 def _prepare_status(new: Tree, old: Tree) -> None:
     keep_spec(new, old)
-
-
-def _validate(tree: Tree) -> list[FieldError]:
-    return []
 
 
 def _created_at(tree: Tree, now: float) -> str:
@@ -87,7 +80,9 @@ RESOURCE = Resource(
         prepare_create=_prepare_create,
         prepare_update=_prepare_update,
         prepare_status=_prepare_status,
-        validate=_validate,
+        validate=validate_definition,
+        validate_change=validate_definition_update,
+        validate_status=validate_definition_status,
         allow_unconditional_update=False,
     ),
     default=_default,

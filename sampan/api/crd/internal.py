@@ -1,0 +1,111 @@
+"""A definition's spec as upstream validates it: what all versions say alike stands once, at the top.
+
+That is where errors in it are reported, `spec.validation.openAPIV3Schema` for a definition of one version. After
+k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1/conversion.go.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sampan.api.crd.structure import Tree
+from sampan.api.errors import GoText
+from sampan.api.gotext import go_plain, quoted
+
+SHARED: Final = {
+    "schema": "validation",
+    "subresources": "subresources",
+    "additionalPrinterColumns": "additionalPrinterColumns",
+    "selectableFields": "selectableFields",
+}
+"""Field of a version → field at the top."""
+
+
+def internal_spec(spec: Tree) -> Tree:
+    """A shallow copy."""
+    internal = {**spec, "versions": [dict(version) for version in spec.get("versions") or ()]}
+    versions: list[Tree] = internal["versions"]
+    if not versions:
+        return internal
+    internal["version"] = versions[0].get("name", "")
+    for field, top in SHARED.items():
+        first = _meaning(versions[0].get(field))
+        if all(_meaning(version.get(field)) == first for version in versions):
+            if first is not None:
+                internal[top] = first
+            for version in versions:
+                version.pop(field, None)
+    conversion = spec.get("conversion")
+    if conversion is not None:
+        internal["conversion"] = internal_conversion(conversion)
+    return internal
+
+
+def _meaning(value: object) -> object:
+    """An empty list says as little as none."""
+    return None if value == [] else value
+
+
+def internal_conversion(conversion: Tree) -> Tree:
+    webhook = conversion.get("webhook") or {}
+    internal: Tree = {"strategy": conversion.get("strategy", "")}
+    if webhook.get("clientConfig") is not None:
+        internal["webhookClientConfig"] = webhook["clientConfig"]
+    internal["conversionReviewVersions"] = webhook.get("conversionReviewVersions") or []
+    return internal
+
+
+def schema_for(spec: Tree, name: str) -> Tree | None:
+    """{"openAPIV3Schema": …} of a version, wherever it stands in an internal spec."""
+    return _shared(spec, name, "schema")
+
+
+def subresources_for(spec: Tree, name: str) -> Tree | None:
+    return _shared(spec, name, "subresources")
+
+
+def _shared(spec: Tree, name: str, field: str) -> Tree | None:
+    if not any(version.get(field) is not None for version in spec["versions"]):
+        found: Tree | None = spec.get(SHARED[field])
+        return found
+    return next((version.get(field) for version in spec["versions"] if version.get("name") == name), None)
+
+
+_PACKAGE: Final = "apiextensions"
+
+
+def go_versions(versions: list[Tree]) -> GoText:
+    """Versions as Go prints them; pointers, which nobody can read, as nil or not."""
+    return GoText(f"[]{_PACKAGE}.CustomResourceDefinitionVersion{{" + ", ".join(map(_go_version, versions)) + "}")
+
+
+def _go_version(version: Tree) -> str:
+    fields = {
+        "Name": quoted(version.get("name", "")),
+        "Served": go_plain(bool(version.get("served"))),
+        "Storage": go_plain(bool(version.get("storage"))),
+        "Deprecated": go_plain(bool(version.get("deprecated"))),
+        "DeprecationWarning": _pointer("string", version.get("deprecationWarning")),
+        "Schema": _pointer(f"{_PACKAGE}.CustomResourceValidation", version.get("schema")),
+        "Subresources": _pointer(f"{_PACKAGE}.CustomResourceSubresources", version.get("subresources")),
+        "AdditionalPrinterColumns": f"[]{_PACKAGE}.CustomResourceColumnDefinition(nil)",
+        "SelectableFields": f"[]{_PACKAGE}.SelectableField(nil)",
+    }
+    return f"{_PACKAGE}.CustomResourceDefinitionVersion{{" + ", ".join(f"{k}:{v}" for k, v in fields.items()) + "}"
+
+
+def _pointer(type_: str, value: object) -> str:
+    return f"(*{type_})({'nil' if value is None else '0x0'})"
+
+
+def go_rule(rule: Tree) -> GoText:
+    """A rule as Go prints it."""
+    fields = {
+        "Rule": quoted(rule.get("rule", "")),
+        "Message": quoted(rule.get("message", "")),
+        "MessageExpression": quoted(rule.get("messageExpression", "")),
+        "Reason": _pointer(f"{_PACKAGE}.FieldValueErrorReason", rule.get("reason")),
+        "FieldPath": quoted(rule.get("fieldPath", "")),
+        "OptionalOldSelf": _pointer("bool", rule.get("optionalOldSelf")),
+    }
+    return GoText(f"{_PACKAGE}.ValidationRule{{" + ", ".join(f"{k}:{v}" for k, v in fields.items()) + "}")
