@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Mapping, Sequence
+from copy import copy
 
-from sampan.api.errors import StatusError, method_not_supported, too_large_resource_version
+from sampan.api.errors import ALREADY_EXISTS, NOT_FOUND, StatusError, method_not_supported, too_large_resource_version
 from sampan.api.resource import Resource, Tree
 from sampan.apiserver.answers import dress, is_pretty, json_answer, warning_headers
 from sampan.apiserver.config import APIServerConfig
+from sampan.apiserver.filters.authorization import refusal
 from sampan.apiserver.negotiation import JSON, Form, negotiate
+from sampan.apiserver.registry.applying import APPLY_PATCH, Configuration
 from sampan.apiserver.registry.bodies import decode_as, decode_object
 from sampan.apiserver.registry.deletion import delete, delete_collection
 from sampan.apiserver.registry.generic import Caller, Change, Part, Registry
@@ -36,6 +39,7 @@ from sampan.apiserver.registry.table import TableView
 from sampan.apiserver.registry.views import MetadataView, View, frame, list_metadata, view_of, whole_list
 from sampan.apiserver.registry.watching import Watcher, WatchHub
 from sampan.apiserver.requestinfo import RequestInfo
+from sampan.apiserver.user import User
 from sampan.lib.http import Answer, Request, Response, Sink, Stream
 
 Reply = Answer | Awaitable[Answer]
@@ -45,6 +49,9 @@ _DELETE_OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
 _RETURNS_DELETED = frozenset(
     ("pods", "services", "serviceaccounts", "persistentvolumes", "persistentvolumeclaims", "resourcequotas", "podtemplates")
 )
+
+
+_APPLY_TRIES = 5
 
 
 class Endpoint:
@@ -218,12 +225,56 @@ class Endpoint:
         return change
 
     async def patch(self, request: Request, info: RequestInfo, part: Part | None = None) -> Answer:
-        patch_kind(request)
+        if patch_kind(request) == APPLY_PATCH:
+            return await self._apply(request, info, part)
         options = write_options(request.parameters(), "PatchOptions")
         by = self.caller(request, options)
         change = patch_change(request, self.resource, options, by.warnings)
         obj = await self.registry.update(info.namespace, info.name, change, by, part=part)
         return self._show(request, obj, 200, by.warnings)
+
+    async def _apply(self, request: Request, info: RequestInfo, part: Part | None) -> Answer:
+        """What is not there is made, unless it is applied to a subresource."""
+        options = write_options(request.parameters(), "PatchOptions", applies=True)
+        by = self.caller(request, options)
+        by.applies = True
+        wanted = self.configuration(request, info, options, by)
+        for _ in range(_APPLY_TRIES):
+            await self._feed.catch_up()
+            try:
+                if part is not None or self.registry.cache.get(info.namespace, info.name) is not None:
+                    obj = await self.registry.update(info.namespace, info.name, wanted.on, by, part=part)
+                    return self._show(request, obj, 200, by.warnings)
+                tree = wanted.on(None)
+                self._check_may_create(request.user, info)
+                tree["metadata"].pop("resourceVersion", None)
+                return self._show(request, await self.registry.create(tree, self.space(info), by), 201, by.warnings)
+            except StatusError as error:
+                # It came or went meanwhile.
+                exists = self.registry.cache.get(info.namespace, info.name) is not None
+                if part is not None or not (error.reason == ALREADY_EXISTS if exists else error.reason == NOT_FOUND):
+                    raise
+        raise self.registry.modified(info.name)
+
+    def configuration(self, request: Request, info: RequestInfo, options: WriteOptions, by: Caller) -> Configuration:
+        """What a server-side apply wants of an object."""
+        return Configuration(
+            self.registry.owners,
+            request.body,
+            options,
+            by.warnings,
+            namespace=self.space(info),
+            name=info.name,
+            subresource=info.subresource,
+        )
+
+    def _check_may_create(self, user: User, info: RequestInfo) -> None:
+        """Raises StatusError 403: who may patch may not yet create."""
+        create = copy(info)
+        create.verb = "create"
+        allowed, reason = self.registry.admission.authorize(user, create)
+        if not allowed:
+            raise refusal(user, create, reason)
 
     async def delete(self, request: Request, info: RequestInfo) -> Answer:
         options = self._delete_options(request, request.parameters())

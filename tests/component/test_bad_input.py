@@ -177,7 +177,7 @@ PATCHES: list[tuple[Any, str, int, str, str]] = [
     ({"metadata": {"resourceVersion": "1"}}, MERGE, 409, "Conflict", "the object has been modified; please apply your changes"),
     ({"metadata": {"uid": "x"}}, MERGE, 409, "Conflict", "Precondition failed: UID in precondition: x, UID in object meta: "),
     ({"$patch": "x"}, STRATEGIC, 500, "", "unknown patch type: x in map: map[$patch:x]"),
-    ({"data": {"k": "w"}}, "application/apply-patch+yaml", 415, "UnsupportedMediaType", "accepted media types include: "),
+    ({"data": {"k": "w"}}, "application/apply-patch+cbor", 415, "UnsupportedMediaType", "accepted media types include: "),
 ]  # fmt: skip
 
 

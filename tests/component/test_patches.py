@@ -85,7 +85,8 @@ def test_a_json_patch_is_applied_in_order_or_not_at_all(api: Api) -> None:
         ({"metadata": {"uid": "b"}}, MERGE, 409),
         ({"data": {"": "v"}}, MERGE, 422),
         ({"data": {}}, "application/json", 415),
-        ({"data": {}}, "application/apply-patch+yaml", 415),
+        ({"data": {}}, "application/apply-patch+cbor", 415),
+        ({"data": {}}, "application/apply-patch+yaml", 422),
     ],
 )
 def test_a_patch_that_cannot_be_is_refused(api: Api, patch: Any, kind: str, status: int) -> None:

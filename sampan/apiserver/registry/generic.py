@@ -243,30 +243,28 @@ class Registry:
                 tree, _ = self._taken_apart(current)
                 put(tree, held)
                 tree = change(tree)
-                pinned = self._check_revision(tree, current, must_match)
+                self._check_revision(tree, current, must_match)
                 try:
                     return await self._update(tree, old, held, current, by, part or self.main)
                 except Conflict as error:
-                    if pinned:
-                        raise self.modified(name) from None
+                    # Another server was first. A client that insists on a revision hears of it when `change` is done again.
                     entry = error.current
                     current = self.cache.shape.load(key, entry.revision, entry.value) if entry else None
             raise self.modified(name)
 
-    def _check_revision(self, tree: Tree, current: CachedObject, must_match: bool) -> bool:
-        """Returns whether the client insists on the revision it saw."""
+    def _check_revision(self, tree: Tree, current: CachedObject, must_match: bool) -> None:
+        """Raises StatusError 409, 422 for a tree that is of another revision than the one that stands."""
         meta = tree["metadata"]
         wanted = meta.get("resourceVersion") or "0"
         meta["resourceVersion"] = str(current.revision)
         if not must_match:
-            return False
+            return
         if wanted == "0":
             if self.resource.strategy.allow_unconditional_update:
-                return False
+                return
             raise self.invalid(current.name, [invalid("metadata.resourceVersion", 0, "must be specified for an update")])
         if wanted != meta["resourceVersion"]:
             raise self.modified(current.name)
-        return True
 
     async def _update(
         self, tree: Tree, old: Tree, held: Raw | None, current: CachedObject, by: Caller, part: Part

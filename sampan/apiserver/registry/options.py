@@ -17,6 +17,7 @@ from sampan.api.errors import (
     invalid,
     invalid_object,
     not_supported,
+    required,
     too_long,
 )
 from sampan.api.integers import parse_int64, parse_uint64
@@ -128,13 +129,15 @@ def _list_errors(options: ListOptions, watching: bool) -> list[FieldError]:
     return errors
 
 
-def write_options(query: Parameters, kind: str) -> WriteOptions:
-    """`kind`: "CreateOptions", "UpdateOptions" or "PatchOptions", for messages."""
-    if not query:
+def write_options(query: Parameters, kind: str, *, applies: bool = False) -> WriteOptions:
+    """`kind`: "CreateOptions", "UpdateOptions" or "PatchOptions", for messages; `applies`: of a server-side apply."""
+    if not query and not applies:
         return WriteOptions()
     validation, manager = query.get("fieldValidation", ""), query.get("fieldManager", "")
     errors: list[FieldError] = []
-    if kind == "PatchOptions" and "force" in query:
+    if applies and not manager:
+        errors.append(required("fieldManager", "is required for apply patch"))
+    elif kind == "PatchOptions" and not applies and "force" in query:
         errors.append(forbidden_field("force", "may not be specified for non-apply patch"))
     errors += _manager_errors(manager) if manager else []
     errors += _dry_run_errors([query["dryRun"]] if query.get("dryRun") else [])

@@ -13,6 +13,7 @@ from sampan.api.patch import json_patch, merge_patch, strategic_patch
 from sampan.api.resource import Resource, Tree
 from sampan.api.slowcheck import kind_of
 from sampan.api.strategic import unprocessable
+from sampan.apiserver.registry.applying import APPLY_PATCH
 from sampan.apiserver.registry.bodies import check_kind, media_type
 from sampan.apiserver.registry.generic import Change
 from sampan.apiserver.registry.metadata import place_in_namespace
@@ -23,7 +24,7 @@ from sampan.lib.http import Request
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
-ACCEPTED = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH)
+ACCEPTED = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
 
 
 _OPERATION_FIELDS = ("op", "path", "from", "value")
