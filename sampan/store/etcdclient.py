@@ -120,6 +120,10 @@ class EtcdClient:
             else:
                 self._channels.append(grpc.aio.secure_channel(endpoint, secure, options=_OPTIONS))
 
+    @property
+    def is_closed(self) -> bool:
+        return not self._channels
+
     async def close(self) -> None:
         channels, self._channels = self._channels, []
         self._calls.clear()
@@ -129,10 +133,10 @@ class EtcdClient:
     async def range(self, request: pb.RangeRequest) -> pb.RangeResponse:
         return await self.call(RANGE, request, pb.RangeResponse)
 
-    async def call(self, method: Method, request: Message, _answer: type[M], seconds: float = CALL_SECONDS) -> M:
+    async def call(self, method: Method, request: Message, _answer: type[M]) -> M:
         """Raises StoreUnavailable, RevisionCompacted, RevisionInFuture, LeaseGone."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
+        deadline = loop.time() + CALL_SECONDS
         tried = 0
         while True:
             index = self._current

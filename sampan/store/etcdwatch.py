@@ -21,11 +21,13 @@ from sampan.store.etcdclient import EtcdClient, WatchStream
 from sampan.store.watching import after_prefix
 
 _RETRY_SECONDS = 0.2
-_TRIES = 50
-"""In a row without an answer, until the watch gives up and leaves it to its reader to begin anew."""
 _ALL = b"\0"
 
 log = get_logger("store")
+
+
+class SetBack(Exception):
+    """etcd stands at a revision before one that it has told of: it was restored from a backup."""
 
 
 class EtcdWatch:
@@ -58,11 +60,9 @@ class EtcdWatch:
         return self
 
     async def __anext__(self) -> Sequence[Event]:
-        failures = 0
         while not self._closed:
             try:
                 events = await self._receive()
-                failures = 0
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():
@@ -70,13 +70,14 @@ class EtcdWatch:
                     raise
                 self._drop()  # the stream's: it or its channel was closed, which the next turn will find
                 continue
-            except grpc.aio.AioRpcError as error:
+            except (grpc.aio.AioRpcError, StoreUnavailable) as error:
                 self._drop()
                 if self._closed:
                     break
-                failures += 1
-                if failures == _TRIES:
-                    raise StoreUnavailable(f"the watch of etcd broke off: {error.details()}") from None
+                if self._client.is_closed:
+                    raise StoreUnavailable("the store is closed") from None
+                why = error.details() if isinstance(error, grpc.aio.AioRpcError) else str(error)
+                log.info("a watch of etcd goes on by another connection", error=why)
                 self._client.leave(self._member)
                 await self._clock.sleep(_RETRY_SECONDS)
                 continue
@@ -94,7 +95,8 @@ class EtcdWatch:
             stream.cancel()
 
     async def _receive(self) -> list[Event] | None:
-        """The next events of the stream, None for a word of the server's that brings none. Raises AioRpcError, Compacted."""
+        """The next events of the stream, None for a word of the server's that brings none. Raises AioRpcError,
+        StoreUnavailable, Compacted."""
         if self._stream is None:
             self._stream = await self._begin()
         stream = self._stream
@@ -106,7 +108,6 @@ class EtcdWatch:
             self.close()
             raise Compacted(answer.compact_revision)
         if answer.canceled:
-            self._drop()
             raise StoreUnavailable(f"etcd ended the watch: {answer.cancel_reason}")
         if not answer.events:
             return None
@@ -119,7 +120,8 @@ class EtcdWatch:
         if self._has_moved:
             newest = await self._current_revision()
             if newest < self.revision:
-                raise StoreUnavailable(f"etcd was set back from revision {self.revision} to {newest}: restart the API server")
+                self.close()
+                raise SetBack(f"etcd was set back from revision {self.revision} to {newest}: restart the API server")
         request = pb.WatchCreateRequest(start_revision=self.revision + 1, prev_kv=self._previous)
         if self._progress or not self._prefix:
             request.key = request.range_end = _ALL

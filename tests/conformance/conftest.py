@@ -15,7 +15,7 @@ from sampan.store.base import Store
 from sampan.store.etcd import EtcdStore
 from sampan.store.memory import MemoryStore
 from sampan.store.sqlite import SQLiteStore
-from tests.conformance.etcdserver import BINARY, MISSING, EtcdServer
+from tests.etcdserver import BINARY, MISSING, EtcdServer
 
 IN_PROCESS: dict[str, Callable[[Path, Clock], Store]] = {
     "memory": lambda directory, clock: MemoryStore(clock),
