@@ -40,7 +40,8 @@ from sampan.apiserver.user import SERVER, User
 from sampan.store.base import Conflict, KeyExists
 
 _NAME_TRIES = 8
-_UPDATE_TRIES = 5
+_UPDATE_TRIES = 100
+"""Each lost one is a write of another server's that was made; upstream tries without end."""
 
 Change = Callable[[Tree], Tree]
 """From the tree that stands (the function's own, resourceVersion included) to the one that shall stand. Its managedFields, if
