@@ -6,18 +6,24 @@ metadata is ObjectMeta as in every kind. Values of a wrong type are no matter of
 
 from __future__ import annotations
 
+from contextlib import suppress
+from copy import deepcopy
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from sampan.api import definitions
 from sampan.api.crd.defaulting import defaulter, prune_nulls
 from sampan.api.crd.embedded import BadMetadata, coerce, object_meta
 from sampan.api.crd.pruning import prune
 from sampan.api.crd.structure import Structure, Tree, Value
+from sampan.api.decoding import TypeProblem
+from sampan.api.fasttypes import convert_checked
 from sampan.api.schema import Schema
 
 if TYPE_CHECKING:
     from sampan.api.crd.decoding import CustomDecoder
-    from sampan.api.decoding import Admitted, TypeProblem
+    from sampan.api.decoding import Admitted
 
 _META: dict[str, Tree] = {
     "apiVersion": {"type": "string"},
@@ -80,21 +86,15 @@ class CustomSchema(Schema):
             tree["metadata"] = metadata
         return unknown
 
-    def is_settled(self, tree: Tree) -> bool:
-        """Whether a stored object, of which a copy is made, is what it would be if it were written now: a changed definition
-        may have brought defaults, or taken fields away."""
-        settled = self.settle(tree)
-        return settled == tree
-
     def settle(self, tree: Tree) -> Tree:
-        """A stored object as it is served: pruned and with defaults. What was stored once is never refused."""
-        from copy import deepcopy
-
-        settled = deepcopy(tree)
+        """A copy of a stored object as it is served: a changed definition may have brought defaults, or taken fields away. What
+        was stored once is never refused."""
         try:
-            self.coerce(settled)
-        except (BadMetadata, ValueError):
-            pass
+            settled: Tree = msgspec.to_builtins(msgspec.convert(tree, self.custom_decoder.type, dec_hook=convert_checked))
+        except (msgspec.ValidationError, RecursionError):
+            settled = deepcopy(tree)
+            with suppress(BadMetadata, TypeProblem):
+                self.coerce(settled)
         self.default(settled)
         return settled
 
