@@ -169,7 +169,8 @@ class Registry:
         resource.strategy.prepare_create(tree)
         undo = self.hooks.begin_create(tree, by.dry_run)
         try:
-            errors = validate_metadata(tree, resource.namespaced, resource.name_is_valid)
+            any_finalizer = resource.takes_any_finalizer
+            errors = validate_metadata(tree, resource.namespaced, resource.name_is_valid, any_finalizer=any_finalizer)
             errors += self.owners.problems(managed, sent)
             errors += resource.strategy.validate(tree)
             if errors:
@@ -283,7 +284,7 @@ class Registry:
         part.prepare(tree, old)
         undo = self.hooks.begin_update(tree, old, by.dry_run) if part is self.main else nothing
         try:
-            errors = validate_metadata_update(tree, old)
+            errors = validate_metadata_update(tree, old, any_finalizer=resource.takes_any_finalizer)
             errors += self.owners.problems(managed, sent)
             errors += part.validate(tree, old)
             if errors:
