@@ -14,10 +14,12 @@ from typing import Any, Final
 import msgspec
 
 from sampan import GIT_VERSION
-from sampan.api import definitions, openapi_v2_proto
-from sampan.api.discovery import Catalogue
+from sampan.api import openapi_v2_proto
+from sampan.api.crd.custom_schema import CustomSchema
+from sampan.api.discovery import Catalogue, Served
+from sampan.api.openapi_custom import custom_definitions, raw_schema
 from sampan.api.openapi_definitions import V2_PREFIX, V3_PREFIX, reached
-from sampan.api.openapi_paths import DELETE_OPTIONS, PATCH_TYPES, STATUS, TEXT, Operation, Parameter, Path, paths, root_path
+from sampan.api.openapi_paths import DELETE_OPTIONS, STATUS, TEXT, Operation, Parameter, Path, paths, root_path
 
 Tree = dict[str, Any]
 
@@ -39,6 +41,8 @@ class OpenAPI:
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         self._made: dict[str, bytes] = {}
+        self._v3_made: dict[tuple[str, str], tuple[str, bytes]] = {}
+        """By group and version: the hash and the document, which outlasts changes of others."""
         self._generation = -1
 
     def _document(self, name: str, make: Callable[[], bytes]) -> bytes:
@@ -52,7 +56,14 @@ class OpenAPI:
 
     def v3_index(self) -> bytes:
         """`/openapi/v3`."""
-        return self._document("index", lambda: msgspec.json.encode({"paths": dict(map(self._entry, self._group_versions()))}))
+        return self._document("index", lambda: msgspec.json.encode({"paths": self._index()}))
+
+    def _index(self) -> Tree:
+        entries = dict(map(self._entry, self._group_versions()))
+        for each in self.catalogue.foreign():
+            if each.v3_url:
+                entries[f"apis/{each.group}/{each.version}"] = {"serverRelativeURL": each.v3_url}
+        return entries
 
     def _group_versions(self) -> list[tuple[str, str]]:
         return self.catalogue.group_versions()
@@ -63,22 +74,31 @@ class OpenAPI:
 
     def v3_hash(self, group: str, version: str) -> str:
         """Names the content of a group-version's document, without making it: all it is made from goes in."""
-        served = [GIT_VERSION, group, version, *map(repr, self.catalogue.resources(group, version))]
-        return hashlib.sha512("\n".join(served).encode()).hexdigest().upper()
+        return self._document(f"hash {group}/{version}", lambda: self._v3_hash(group, version)).decode()
+
+    def _v3_hash(self, group: str, version: str) -> bytes:
+        served = [GIT_VERSION, group, version, *map(_content, self.catalogue.resources(group, version))]
+        return hashlib.sha512("\n".join(served).encode()).hexdigest().upper().encode()
 
     def v3(self, group: str, version: str) -> bytes | None:
         """`/openapi/v3/api/VERSION` and `/openapi/v3/apis/GROUP/VERSION`; None where there is no such thing."""
         if (group, version) not in self._group_versions():
             return None
-        return self._document(f"v3 {group}/{version}", lambda: msgspec.json.encode(self._v3(group, version)))
+        digest, document = self._v3_made.get((group, version), ("", b""))
+        wanted = self.v3_hash(group, version)
+        if digest != wanted:
+            document = msgspec.json.encode(self._v3(group, version))
+            self._v3_made[group, version] = wanted, document
+        return document
 
     def _v3(self, group: str, version: str) -> Tree:
         found = list(paths(self.catalogue, group, version))
+        custom = custom_definitions(self.catalogue.resources(group, version), v3=True)
         return {
             "openapi": "3.0.0",
             "info": {**_INFO, "version": "unversioned" if not group else _INFO["version"]},
             "paths": {path.path: _path_v3(path) for path in found},
-            "components": {"schemas": reached(_roots(found), v3=True), "securitySchemes": _SECURITY},
+            "components": {"schemas": reached(_roots(found), custom, v3=True), "securitySchemes": _SECURITY},
         }
 
     def v2_json(self) -> bytes:
@@ -90,15 +110,33 @@ class OpenAPI:
         return self._document("v2 protobuf", lambda: openapi_v2_proto.encode(self._v2()))
 
     def _v2(self) -> Tree:
-        found = [path for group, version in self._group_versions() for path in paths(self.catalogue, group, version)]
+        versions = self._group_versions()
+        found = [path for group, version in versions for path in paths(self.catalogue, group, version)]
+        served = (each for group, version in versions for each in self.catalogue.resources(group, version))
+        custom = custom_definitions(served, v3=False)
+        own: Tree = {path.path: _path_v2(path) for path in sorted(found, key=lambda path: path.path)}
+        known = reached(_roots(found), custom, v3=False)
+        for each in self.catalogue.foreign():
+            own |= each.v2.get("paths", {})
+            known = {**each.v2.get("definitions", {}), **known}
         return {
             "swagger": "2.0",
             "info": _INFO,
-            "paths": {path.path: _path_v2(path) for path in sorted(found, key=lambda path: path.path)},
-            "definitions": reached(_roots(found), v3=False),
+            "paths": own,
+            "definitions": known,
             "securityDefinitions": _SECURITY,
             "security": [{"BearerToken": []}],
         }
+
+
+def _content(served: Served) -> str:
+    """All that a resource's part of a document is made from, as far as it can change."""
+    plain = repr(served._replace(resource=None))
+    schema = served.resource.custom_schema if served.resource is not None else None
+    if served.resource is None or not isinstance(schema, CustomSchema):
+        return plain
+    raw = msgspec.json.encode((raw_schema(schema), schema.preserves)).decode()
+    return f"{plain} {served.resource.list_kind} {tuple(served.resource.selectable)} {raw}"
 
 
 def _roots(found: Iterable[Path]) -> set[str]:
@@ -115,14 +153,10 @@ def _extensions(operation: Operation) -> Tree:
     return {"x-kubernetes-action": operation.action, "x-kubernetes-group-version-kind": kind}
 
 
-def _known(name: str) -> bool:
-    return name in definitions.names()
-
-
 def _codes(operation: Operation) -> Iterable[tuple[str, str, bool]]:
     """(code, its words, whether an object comes with it)."""
     for code in operation.codes:
-        yield str(code), HTTPStatus(code).phrase, operation.answer == TEXT or _known(operation.answer)
+        yield str(code), HTTPStatus(code).phrase, operation.answer_known
     yield "401", "Unauthorized", False
 
 
@@ -155,7 +189,7 @@ def _operation_v2(operation: Operation) -> Tree:
         for code, words, has_body in _codes(operation)
     }
     tree: Tree = {
-        "consumes": list(PATCH_TYPES) if operation.method == "patch" else ["*/*"],
+        "consumes": list(operation.patches) if operation.method == "patch" else ["*/*"],
         "description": operation.description,
         "operationId": operation.id,
         "produces": [*_MEDIA, _WATCH_MEDIA] if operation.streams else list(_MEDIA),
@@ -199,7 +233,7 @@ def _operation_v3(operation: Operation) -> Tree:
     if operation.parameters:
         tree["parameters"] = [_parameter_v3(parameter) for parameter in operation.parameters]
     if operation.body:
-        types = PATCH_TYPES if operation.method == "patch" else ("*/*",)
+        types = operation.patches if operation.method == "patch" else ("*/*",)
         body: Tree = {"content": {type_: {"schema": _schema_v3(operation.body)} for type_ in types}}
         tree["requestBody"] = {**body, "required": True} if operation.body_required else body
     return tree

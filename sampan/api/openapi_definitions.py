@@ -6,7 +6,8 @@ publishes them, no enumerations of kinds and API versions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from sampan.api import definitions
@@ -48,14 +49,15 @@ def published(name: str, *, v3: bool) -> tuple[Tree, set[str]]:
     return writer.schema(definitions.definition(name)), writer.references
 
 
-def reached(roots: Iterable[str], *, v3: bool) -> dict[str, Tree]:
-    """The definitions `roots`, and all that these refer to, by name in order. Unknown roots are left out."""
-    waiting = [name for name in roots if name in definitions.names()]
+def reached(roots: Iterable[str], more: Mapping[str, tuple[Tree, AbstractSet[str]]], *, v3: bool) -> dict[str, Tree]:
+    """The definitions `roots`, and all that these refer to, by name in order. Unknown roots are left out. `more`: definitions
+    that are not built in, each with the names that it refers to."""
+    waiting = [name for name in roots if name in definitions.names() or name in more]
     found: dict[str, Tree] = {}
     while waiting:
         name = waiting.pop()
         if name not in found:
-            found[name], references = published(name, v3=v3)
+            found[name], references = more.get(name) or published(name, v3=v3)
             waiting.extend(references - found.keys())
     return {name: found[name] for name in sorted(found)}
 

@@ -77,12 +77,16 @@ class Operation:
     version: str
     kind: str
     answer: str
+    answer_known: bool = True
+    """Whether what is answered has a definition."""
     codes: tuple[int, ...] = (200,)
     body: str = ""
     body_required: bool = True
     parameters: tuple[Parameter, ...] = ()
     streams: bool = False
     """Whether the answer may be a watch."""
+    patches: tuple[str, ...] = ()
+    """The media types of a patch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,7 @@ class _Paths:
             f"{self.root}/namespaces/{{namespace}}/{served.plural}" if served.namespaced else f"{self.root}/{served.plural}"
         )
         self.around = (NAMESPACE,) if served.namespaced else ()
+        self.patches = tuple(t for t in PATCH_TYPES if not (served.custom and "strategic" in t))
 
     def all(self) -> Iterator[Path]:
         served = self.served
@@ -187,11 +192,13 @@ class _Paths:
             version=served.version,
             kind=served.kind,
             answer=answer,
+            answer_known=self.served.custom or answer in definitions.names(),
             codes=how.codes,
             body=body,
             body_required=body != DELETE_OPTIONS,
             parameters=how.parameters,
             streams=verb == "list",
+            patches=self.patches,
         )
 
     def subresource(self, subresource: Subresource) -> Path:
@@ -208,7 +215,8 @@ class _Paths:
             definition = TEXT
         elif definition not in definitions.names() and subresource.kind == served.kind:
             definition = self.definition
-        if definition not in definitions.names() and definition != TEXT:
+        known = definition in definitions.names() or (served.custom and definition == self.definition)
+        if not known and definition != TEXT:
             # An "options" kind: what is asked for stands in the query, and the connection becomes something else.
             method = _CONNECT[verb]
             description = f"connect {method.upper()} requests to {subresource.name} of {served.kind}"
@@ -243,7 +251,9 @@ class _Paths:
             version=version,
             kind=subresource.kind,
             answer=answer,
+            answer_known=answer == TEXT or self.served.custom or answer in definitions.names(),
             codes=how.codes,
             body=body,
             parameters=how.parameters,
+            patches=self.patches,
         )

@@ -17,6 +17,8 @@ from sampan.api.resource import Resource, Tree
 from sampan.apiserver.custom.shape import trim
 
 WEBHOOK: Final = "Webhook"
+_VERBS: Final = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
+"""In the order in which upstream's discovery lists them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +43,10 @@ class Plan:
 def build_plan(crd: Tree) -> Plan:
     """Of an admitted definition whose names are accepted."""
     spec: Tree = crd["spec"]
-    resources = {version["name"]: build_resource(crd, version) for version in definition.versions(crd)}
+    versions = definition.versions(crd)
+    resources = {version["name"]: replace(build_resource(crd, version), verbs=_VERBS) for version in versions}
     stored = resources[definition.storage_version(crd)]
-    raw = {version["name"]: definition.schema_of_version(version) for version in definition.versions(crd)}
+    raw = {version["name"]: definition.schema_of_version(version) for version in versions}
     same = frozenset(name for name in raw if raw[name] == raw[stored.version])
     conversion: Tree = spec.get("conversion") or {}
     webhook = conversion.get("webhook") if conversion.get("strategy") == WEBHOOK else None
