@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from sampan.api.apply import ownership as owners
 from sampan.api.decoding import TypeProblem
 from sampan.api.errors import invalid
 from sampan.api.patch import json_patch, merge_patch
-from sampan.api.resource import Scale, Tree
+from sampan.api.resource import Resource, Scale, Tree
 from sampan.api.schema import schema_of
 from sampan.api.strategic import unprocessable
 from sampan.apiserver.answers import dress, method_not_allowed
 from sampan.apiserver.negotiation import negotiate
+from sampan.apiserver.registry.applying import APPLY_PATCH, Configuration
 from sampan.apiserver.registry.bodies import decode_as
 from sampan.apiserver.registry.metadata import check_names
 from sampan.apiserver.registry.options import write_options
+from sampan.apiserver.registry.ownership import FieldOwners, put, take
 from sampan.apiserver.registry.patching import JSON_PATCH, decode_patch, invalid_patch, patch_kind
+from sampan.apiserver.registry.scaleowners import ScaleOwners
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.lib.http import Answer, Request, Response
 
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
     from sampan.apiserver.endpoint import Endpoint
 
 _SCALE = "io.k8s.api.autoscaling.v1.Scale"
+_KIND = Resource(group="autoscaling", version="v1", kind="Scale", plural="scales", definition=_SCALE)
+_FACES = {_KIND.group_version: _KIND}
 _KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
@@ -80,18 +86,39 @@ def _show(request: Request, tree: Tree) -> Response:
 
 async def _write(endpoint: Endpoint, request: Request, info: RequestInfo) -> Answer:
     rules = _rules(endpoint)
-    by = endpoint.caller(request, write_options(request.parameters(), "UpdateOptions"))
+    applies = info.verb == "patch" and patch_kind(request) == APPLY_PATCH
+    kind = "UpdateOptions" if info.verb == "update" else "PatchOptions"
+    options = write_options(request.parameters(), kind, applies=applies)
+    by = endpoint.caller(request, options)
+    by.applies = True  # for who owns the replicas is worked out here
+    registry = endpoint.registry
+    of_kind = ScaleOwners(registry.cache.shape.faces, endpoint.resource.group_version)
+    of_scale = FieldOwners(_KIND, _FACES, registry.owners.now)
+    place = {"namespace": endpoint.space(info), "name": info.name, "subresource": "scale"}
+    configuration = Configuration(of_scale, request.body, options, by.warnings, **place) if applies else None
 
     def change(old: Tree) -> Tree:
-        wanted = _wanted(request, scale_of(old, rules), info)
+        held = take(old)
+        before = owners.decode(held) if held is not None else {}
+        shown = scale_of(old, rules)
+        owned = owners.write(of_kind.of_scale(before))
+        if configuration is not None:
+            put(shown, owned)
+            wanted = configuration.on(shown)
+            now_owned = take(wanted)
+        else:
+            wanted = _wanted(request, shown, info)
+            now_owned = of_scale.updated(shown, wanted, owned, owned, by.field_manager, "scale")
+        after = of_kind.of_object(before, owners.decode(now_owned) if now_owned is not None else {})
         meta = wanted.get("metadata") or {}
         old["metadata"]["resourceVersion"] = meta.get("resourceVersion") or old["metadata"]["resourceVersion"]
         if meta.get("uid"):
             old["metadata"]["uid"] = meta["uid"]
         _put(old, rules.spec, _replicas(wanted, endpoint, info.name))
+        put(old, owners.write(after) if after else None)
         return old
 
-    obj = await endpoint.registry.update(info.namespace, info.name, change, by)
+    obj = await registry.update(info.namespace, info.name, change, by)
     return _show(request, scale_of(obj.tree(), rules))
 
 
