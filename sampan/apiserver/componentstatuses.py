@@ -20,8 +20,9 @@ from sampan.apiserver.registry.views import whole_list
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.lib.http import Request
 
-Check = Callable[[], str]
-"""What is wrong with a component; "" when nothing is."""
+Check = Callable[[], tuple[str, str]]
+"""Whether a component is well ("True", "False", "Unknown"), and in words."""
+_WELL = ("True", "ok")
 
 _LEASES = {"controller-manager": "kube-controller-manager", "scheduler": "kube-scheduler"}
 
@@ -33,13 +34,13 @@ class ComponentStatuses(Endpoint):
         super().__init__(endpoint.registry, endpoint.hub, context.config)
         self._context = context
 
-        def store() -> str:
-            return "" if context.feed.healthy else "the store is unavailable"
+        def store() -> tuple[str, str]:
+            return _WELL if context.feed.healthy else ("False", "the store is unavailable")
 
         # Upstream's list is in no order; a stable one is kinder to those who read it.
         self._checks: Mapping[str, Check] = {
-            "scheduler": lambda: self._lease_problem(_LEASES["scheduler"]),
-            "controller-manager": lambda: self._lease_problem(_LEASES["controller-manager"]),
+            "scheduler": lambda: self._lease_health(_LEASES["scheduler"]),
+            "controller-manager": lambda: self._lease_health(_LEASES["controller-manager"]),
             "etcd-0": store,
         }
 
@@ -58,25 +59,31 @@ class ComponentStatuses(Endpoint):
         answer.headers += self._warnings
         return answer
 
-    def _object(self, name: str, problem: str) -> CachedObject:
-        condition = {"type": "Healthy", "status": "False" if problem else "True", "message": problem or "ok"}
-        tree: Tree = {"metadata": {"name": name}, "conditions": [condition]}
+    def _object(self, name: str, health: tuple[str, str]) -> CachedObject:
+        status, message = health
+        tree: Tree = {
+            "metadata": {"name": name},
+            "conditions": [{"type": "Healthy", "status": status, "message": message}],
+        }
         shape = self.registry.cache.shape
         obj = shape.draft(self.registry.cache.key("", name), tree)
         obj.preview(shape.encode(tree))
         return obj
 
-    def _lease_problem(self, name: str) -> str:
+    def _lease_health(self, name: str) -> tuple[str, str]:
         leases = self._context.registries.find("coordination.k8s.io", "leases")
         lease = leases.cache.get("kube-system", name) if leases is not None else None
-        spec = lease.tree().get("spec", {}) if lease is not None else {}
+        if lease is None:
+            # It may run without electing a leader, as it does alone in one process with the server.
+            return "Unknown", f"there is no lease kube-system/{name}"
+        spec = lease.tree().get("spec", {})
         if not spec.get("holderIdentity"):
-            return f"nobody holds the lease kube-system/{name}"
+            return "False", f"nobody holds the lease kube-system/{name}"
         renewed = datetime.fromisoformat(spec["renewTime"]).timestamp() if "renewTime" in spec else 0.0
         silent = self._context.clock.now() - renewed
         if silent <= spec.get("leaseDurationSeconds", 0):
-            return ""
-        return f"{spec['holderIdentity']} has not renewed the lease kube-system/{name} for {silent:.0f} seconds"
+            return _WELL
+        return "False", f"{spec['holderIdentity']} has not renewed the lease kube-system/{name} for {silent:.0f} seconds"
 
 
 def install_component_statuses(context: Context) -> None:

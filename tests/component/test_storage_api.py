@@ -75,8 +75,8 @@ def test_the_control_plane_is_as_well_as_its_leases_are_fresh(api: Api) -> None:
 
     async def scenario(server: Served) -> None:
         assert healthy((await server.get(STATUSES)).tree) == [
-            ("scheduler", "False", "nobody holds the lease kube-system/kube-scheduler"),
-            ("controller-manager", "False", "nobody holds the lease kube-system/kube-controller-manager"),
+            ("scheduler", "Unknown", "there is no lease kube-system/kube-scheduler"),
+            ("controller-manager", "Unknown", "there is no lease kube-system/kube-controller-manager"),
             ("etcd-0", "True", "ok"),
         ]
         spec = {"holderIdentity": "one", "leaseDurationSeconds": 15, "renewTime": rfc3339_micro(clock.now())}
@@ -88,6 +88,9 @@ def test_the_control_plane_is_as_well_as_its_leases_are_fresh(api: Api) -> None:
         one = await server.get(STATUSES + "/scheduler")
         assert one.tree["conditions"][0]["message"] == "one has not renewed the lease kube-system/kube-scheduler for 20 seconds"
         assert one.header("warning") == [WARNING]
+        assert (await server.patch(f"{LEASES}/kube-scheduler", {"spec": {"holderIdentity": ""}})).status == 200
+        one = await server.get(STATUSES + "/scheduler")
+        assert one.tree["conditions"][0]["message"] == "nobody holds the lease kube-system/kube-scheduler"
 
     api(scenario, clock=clock)
 
