@@ -53,12 +53,15 @@ def create_errors(resource: Resource, tree: Tree) -> list[str]:
 
 
 def update_errors(resource: Resource, old: Tree, change: Tree) -> list[str]:
-    """What stands against changing a stored object so; both rules of an update apply."""
+    """What stands against changing a stored object so."""
     before = created(resource, old)
     before["metadata"]["resourceVersion"] = "5"
     after = defaulted(resource, merged(before, change))
-    resource.strategy.prepare_update(after, before)
-    return shown(resource.strategy.validate(after) + resource.strategy.validate_update(after, before))
+    strategy = resource.strategy
+    strategy.prepare_update(after, before)
+    if strategy.validate_change is not None:
+        return shown(strategy.validate_change(after, before))
+    return shown(strategy.validate(after) + strategy.validate_update(after, before))
 
 
 def status_errors(resource: Resource, old: Tree, before: Tree, after: Tree) -> list[str]:

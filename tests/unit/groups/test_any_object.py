@@ -124,6 +124,10 @@ def update(resource: Resource, new: Tree, old: Tree) -> None:
     validate_metadata_update(new, old)
     strategy.validate(new)
     strategy.validate_update(new, old)
+    if strategy.validate_change is not None:
+        strategy.validate_change(new, old)
+    if strategy.warn is not None:
+        strategy.warn(new, old)
     strategy.prepare_status(status, old)
     strategy.validate_status(status, old)
 

@@ -12,8 +12,8 @@ from sampan.api.groups.validation.ranges import sloppy_cidr, validate_sloppy_cid
 from sampan.api.groups.validation.selectors import validate_label_selector
 from sampan.api.resource import Column, Resource, Strategy, Tree
 
-_PROTOCOLS = ("SCTP", "TCP", "UDP")
-_TYPES = ("Egress", "Ingress")
+_PROTOCOLS = ("TCP", "UDP", "SCTP")
+_TYPES = ("Ingress", "Egress")
 _SIDES = (("ingress", "from"), ("egress", "to"))
 
 
