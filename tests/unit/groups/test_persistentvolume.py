@@ -263,6 +263,13 @@ def test_old_ways_are_warned_of() -> None:
         "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to "
         "use dynamic provisioning.",
     ]
+    zone = "failure-domain.beta.kubernetes.io/zone"
+    tree = created(VOLUME, merged(MINIMAL, {"spec": {"rbd": {}, "nodeAffinity": affinity(zone)}}))
+    assert VOLUME.strategy.warn(tree, None) == [
+        f"spec.nodeAffinity.required.nodeSelectorTerms[0].matchExpressions[0].key: {zone} is deprecated since v1.17; "
+        'use "topology.kubernetes.io/zone" instead',
+        "spec.rbd: deprecated in v1.28, non-functional in v1.31+",
+    ]
 
 
 def test_the_table() -> None:

@@ -322,3 +322,30 @@ def test_runtime_class_rules() -> None:
 )
 def test_the_tables(resource: Resource, tree: Tree, cells: Tree) -> None:
     assert row(resource, created(resource, tree)) == cells
+
+
+ZONE = "failure-domain.beta.kubernetes.io/zone"
+WHY = 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead'
+
+
+@pytest.mark.parametrize(
+    ("resource", "tree", "warning"),
+    [
+        (
+            STORAGE_CLASS,
+            CLASS | {"allowedTopologies": [{"matchLabelExpressions": [{"key": ZONE, "values": ["a"]}]}]},
+            f"allowedTopologies[0].matchLabelExpressions[0].key: {WHY}",
+        ),
+        (CAPACITY, SIZED | {"nodeTopology": {"matchLabels": {ZONE: "a"}}}, f"nodeTopology.matchLabels.{ZONE}: {WHY}"),
+        (
+            CAPACITY,
+            SIZED | {"nodeTopology": {"matchExpressions": [{"key": ZONE, "operator": "Exists"}]}},
+            f"nodeTopology.matchExpressions[0].key: {ZONE} is {WHY}",
+        ),
+        (RUNTIME_CLASS, RUNTIME | {"scheduling": {"nodeSelector": {ZONE: "a"}}}, f"scheduling.nodeSelector: {WHY}"),
+    ],
+    ids=lambda value: value.plural if isinstance(value, Resource) else "",
+)
+def test_labels_of_nodes_with_later_names_are_warned_of(resource: Resource, tree: Tree, warning: str) -> None:
+    assert resource.strategy.warn is not None
+    assert resource.strategy.warn(created(resource, tree), None) == [warning]

@@ -6,6 +6,7 @@ from sampan.api.groups.columns import AGE, NAME
 from sampan.api.groups.core.persistentvolume_validation import validate_volume, validate_volume_update
 from sampan.api.groups.strategies import keep_spec, keep_status
 from sampan.api.groups.validation.claims import CLASS_ANNOTATION
+from sampan.api.groups.validation.nodelabels import warn_of_expressions
 from sampan.api.resource import Column, Resource, Strategy, Tree
 
 _MODES = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP"}
@@ -15,6 +16,16 @@ _RECYCLE_WARNING = (
     "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. "
     "Instead, the recommended approach is to use dynamic provisioning."
 )
+_GONE_SOURCES = {
+    "cephfs": ("v1.28", "v1.31"),
+    "photonPersistentDisk": ("v1.11", "v1.16"),
+    "scaleIO": ("v1.16", "v1.22"),
+    "storageos": ("v1.22", "v1.25"),
+    "glusterfs": ("v1.25", "v1.26"),
+    "rbd": ("v1.28", "v1.31"),
+}
+"""Volumes whose drivers have left Kubernetes: since when they were deprecated, and since when they do nothing."""
+_WARNED_AS = {"storageos": "storageOS"}
 _SOURCE_DEFAULTS = {
     "hostPath": {"type": ""},
     "iscsi": {"iscsiInterface": "default"},
@@ -56,9 +67,16 @@ def _prepare_update(new: Tree, old: Tree) -> None:
 
 def _warn(new: Tree, old: Tree | None) -> list[str]:
     warnings = [CLASS_WARNING] if CLASS_ANNOTATION in new["metadata"].get("annotations", {}) else []
-    if new["spec"]["persistentVolumeReclaimPolicy"] == "Recycle":
+    spec = new["spec"]
+    if spec["persistentVolumeReclaimPolicy"] == "Recycle":
         warnings.append(_RECYCLE_WARNING)
-    return warnings
+    terms = spec.get("nodeAffinity", {}).get("required", {}).get("nodeSelectorTerms", ())
+    for index, term in enumerate(terms):
+        warnings += warn_of_expressions(term, f"spec.nodeAffinity.required.nodeSelectorTerms[{index}]")
+    gone = [(kind, since) for kind, since in _GONE_SOURCES.items() if kind in spec]
+    return warnings + [
+        f"spec.{_WARNED_AS.get(kind, kind)}: deprecated in {since}, non-functional in {end}+" for kind, (since, end) in gone
+    ]
 
 
 def modes_in_short(modes: list[str]) -> str:

@@ -13,6 +13,7 @@ from sampan.api.groups.validation.amounts import validate_basic, validate_positi
 from sampan.api.groups.validation.claims import VOLUME_MODES, validate_access_modes
 from sampan.api.groups.validation.difference import difference
 from sampan.api.groups.validation.metadata import IMMUTABLE, immutable
+from sampan.api.groups.validation.nodelabels import LATER_NAMES
 from sampan.api.groups.validation.scheduling import validate_node_terms
 from sampan.api.groups.validation.volumesources import PERSISTENT, SHOWN_AS, validate_iscsi_name
 from sampan.api.resource import Tree
@@ -20,13 +21,6 @@ from sampan.api.resource import Tree
 RECLAIM_POLICIES = ("Delete", "Recycle", "Retain")
 _NOT_INLINE = "may not be specified in the context of inline volumes"
 _REPEATED_AS = {"cephfs": "cephFS"}
-_STABLE_LABELS = {
-    "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",
-    "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
-    "beta.kubernetes.io/os": "kubernetes.io/os",
-    "beta.kubernetes.io/arch": "kubernetes.io/arch",
-    "beta.kubernetes.io/instance-type": "node.kubernetes.io/instance-type",
-}
 
 
 def validate_volume(tree: Tree) -> list[FieldError]:
@@ -156,6 +150,6 @@ def _same_term(new: Tree, old: Tree) -> bool:
             return False
         for expression, earlier in zip(expressions, before, strict=True):
             key = earlier.get("key", "")
-            if expression not in (earlier, earlier | {"key": _STABLE_LABELS.get(key, key)}):
+            if expression not in (earlier, earlier | {"key": LATER_NAMES.get(key, (key,))[0]}):
                 return False
     return True

@@ -6,6 +6,7 @@ from sampan.api import names
 from sampan.api.errors import FieldError, duplicate, invalid
 from sampan.api.groups.columns import AGE, NAME
 from sampan.api.groups.validation.metadata import immutable, validate_labels
+from sampan.api.groups.validation.nodelabels import why_deprecated
 from sampan.api.groups.validation.resources import validate_resources
 from sampan.api.groups.validation.scheduling import validate_tolerations
 from sampan.api.resource import Column, Resource, Strategy, Tree
@@ -37,6 +38,11 @@ def _validate_update(new: Tree, old: Tree) -> list[FieldError]:
     return immutable("handler", new.get("handler", ""), old.get("handler", ""))
 
 
+def _warn(new: Tree, old: Tree | None) -> list[str]:
+    selector = new.get("scheduling", {}).get("nodeSelector", ())
+    return [f"scheduling.nodeSelector: {why}" for key in selector if (why := why_deprecated(key))]
+
+
 RESOURCE = Resource(
     group="node.k8s.io",
     version="v1",
@@ -44,6 +50,6 @@ RESOURCE = Resource(
     plural="runtimeclasses",
     definition="io.k8s.api.node.v1.RuntimeClass",
     namespaced=False,
-    strategy=Strategy(validate=_validate, validate_update=_validate_update),
+    strategy=Strategy(validate=_validate, validate_update=_validate_update, warn=_warn),
     columns=(NAME, Column("Handler", lambda tree, now: tree.get("handler", "")), AGE),
 )

@@ -7,6 +7,7 @@ from sampan.api.errors import FieldError, invalid
 from sampan.api.groups.columns import NAME
 from sampan.api.groups.validation.amounts import validate_not_negative_amount
 from sampan.api.groups.validation.metadata import immutable
+from sampan.api.groups.validation.nodelabels import warn_of_selector
 from sampan.api.groups.validation.selectors import validate_label_selector
 from sampan.api.resource import Column, Resource, Strategy, Tree
 
@@ -23,13 +24,17 @@ def _validate_update(new: Tree, old: Tree) -> list[FieldError]:
     return errors + immutable("storageClassName", new.get("storageClassName", ""), old.get("storageClassName", ""))
 
 
+def _warn(new: Tree, old: Tree | None) -> list[str]:
+    return warn_of_selector(new.get("nodeTopology", {}), "nodeTopology")
+
+
 RESOURCE = Resource(
     group="storage.k8s.io",
     version="v1",
     kind="CSIStorageCapacity",
     plural="csistoragecapacities",
     definition="io.k8s.api.storage.v1.CSIStorageCapacity",
-    strategy=Strategy(validate=_validate, validate_update=_validate_update, allow_unconditional_update=False),
+    strategy=Strategy(validate=_validate, validate_update=_validate_update, warn=_warn, allow_unconditional_update=False),
     columns=(
         NAME,
         Column("StorageClassName", lambda tree, now: tree.get("storageClassName", "")),

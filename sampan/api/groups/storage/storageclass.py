@@ -8,6 +8,7 @@ from sampan.api import names
 from sampan.api.errors import FieldError, duplicate, forbidden_field, invalid, not_supported, required, too_long
 from sampan.api.groups.columns import AGE, NAME
 from sampan.api.groups.validation.metadata import immutable
+from sampan.api.groups.validation.nodelabels import why_deprecated
 from sampan.api.resource import Column, Resource, Strategy, Tree
 
 RECLAIM_POLICIES = ("Delete", "Retain")
@@ -82,6 +83,15 @@ def _validate_update(new: Tree, old: Tree) -> list[FieldError]:
     return errors + immutable("volumeBindingMode", new["volumeBindingMode"], old.get("volumeBindingMode"))
 
 
+def _warn(new: Tree, old: Tree | None) -> list[str]:
+    return [
+        f"allowedTopologies[{number}].matchLabelExpressions[{index}].key: {why}"
+        for number, term in enumerate(new.get("allowedTopologies", ()))
+        for index, expression in enumerate(term.get("matchLabelExpressions", ()))
+        if (why := why_deprecated(expression.get("key", "")))
+    ]
+
+
 def _name(tree: Tree, now: float) -> str:
     meta = tree["metadata"]
     annotations, name = meta.get("annotations", {}), meta.get("name", "")
@@ -97,7 +107,7 @@ RESOURCE = Resource(
     definition="io.k8s.api.storage.v1.StorageClass",
     short=("sc",),
     namespaced=False,
-    strategy=Strategy(validate=_validate, validate_update=_validate_update),
+    strategy=Strategy(validate=_validate, validate_update=_validate_update, warn=_warn),
     default=_default,
     columns=(
         Column("Name", _name, format_=NAME.format_),

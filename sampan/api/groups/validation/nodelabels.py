@@ -1,0 +1,39 @@
+"""Warnings of labels of nodes that have later names. After pkg/api/node/util.go."""
+
+from __future__ import annotations
+
+from sampan.api.resource import Tree
+
+LATER_NAMES = {
+    "beta.kubernetes.io/arch": ("kubernetes.io/arch", "v1.14"),
+    "beta.kubernetes.io/os": ("kubernetes.io/os", "v1.14"),
+    "failure-domain.beta.kubernetes.io/region": ("topology.kubernetes.io/region", "v1.17"),
+    "failure-domain.beta.kubernetes.io/zone": ("topology.kubernetes.io/zone", "v1.17"),
+    "beta.kubernetes.io/instance-type": ("node.kubernetes.io/instance-type", "v1.17"),
+}
+"""Label → its later name, and since when."""
+
+
+def why_deprecated(key: str) -> str:
+    """ "" of a label that is not."""
+    if key not in LATER_NAMES:
+        return ""
+    later, since = LATER_NAMES[key]
+    return f'deprecated since {since}; use "{later}" instead'
+
+
+def warn_of_expressions(term: Tree, path: str) -> list[str]:
+    """Of the matchExpressions of a node selector's term or of a label selector of nodes."""
+    keys = [expression.get("key", "") for expression in term.get("matchExpressions", ())]
+    return [
+        f"{path}.matchExpressions[{index}].key: {key} is {why}"
+        for index, key in enumerate(keys)
+        if (why := why_deprecated(key))
+    ]  # fmt: skip
+
+
+def warn_of_selector(selector: Tree, path: str) -> list[str]:
+    """Of a label selector of nodes."""
+    labels = selector.get("matchLabels", ())
+    warnings = warn_of_expressions(selector, path)
+    return warnings + [f"{path}.matchLabels.{key}: {why}" for key in labels if (why := why_deprecated(key))]
