@@ -99,9 +99,12 @@ def test_what_is_filled_in_is_shown(kubectl: Kubectl) -> None:
     # The status is the server's to begin with and, where one runs, the volume controller's after.
     assert row[:4] == [name, "1Gi", "RWO", "Retain"] and row[-1] == "Filesystem" and "<unset>" in row
     assert kubectl.ok("get", "sc", name, "--no-headers").split()[1:5] == ["disk.example.com", "Delete", "Immediate", "false"]
-    described = kubectl.ok("describe", "limits", "one").splitlines()
-    assert described[-2].split() == ["Container", "cpu", "-", "2", "2", "2", "-"]
-    assert described[-1].split() == ["Container", "memory", "1Mi", "-", "1Mi", "-", "-"]
+    # kubectl goes over resources in no order.
+    described = sorted(line.split() for line in kubectl.ok("describe", "limits", "one").splitlines()[-2:])
+    assert described == [
+        ["Container", "cpu", "-", "2", "2", "2", "-"],
+        ["Container", "memory", "1Mi", "-", "1Mi", "-", "-"],
+    ]
     status = '{"status":{"hard":{"pods":"10","limits.cpu":"4"},"used":{"pods":"0","limits.cpu":"0"}}}'
     kubectl.ok("patch", "quota", "one", "--type=merge", "--subresource=status", "--patch", status)
     assert columns(kubectl.ok("get", "quota", "one").splitlines()[1]).split("|")[1:3] == ["pods: 0/10", "limits.cpu: 0/4"]
