@@ -291,7 +291,7 @@ class Registry:
                 raise self.invalid(name, errors)
             if part is self.main and resource.strategy.warn is not None:
                 by.warnings += resource.strategy.warn(tree, old)
-            is_same = tree == old and are_same(managed, held)
+            is_same = tree == old and are_same(managed, held) and not current.outdated
             put(tree, managed)
             put(old, held)
             self.admission.validate(attributes)

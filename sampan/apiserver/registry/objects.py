@@ -59,6 +59,9 @@ class CachedObject:
         self._fields = fields
         self._head = head
 
+    outdated = False
+    """Whether the store holds it in a form that it is not written in any more."""
+
     @property
     def body(self) -> bytes:
         """The whole object as JSON, resourceVersion and all."""
