@@ -12,7 +12,7 @@ import argparse
 import asyncio
 import re
 
-from sampan.cmd import process
+from sampan.cmd import datastoreoptions, process
 from sampan.cmd.cluster.shell import ClusterError
 
 STOP_SECONDS = 5.0
@@ -20,7 +20,7 @@ STOP_SECONDS = 5.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--datastore", required=True, metavar="URL", help="sqlite:///PATH or memory://")
+    datastoreoptions.add_arguments(parser)
     add("--bind-address", default="0.0.0.0", metavar="IP[,IP]", help="addresses to listen on (%(default)s)")
     add("--secure-port", type=int, default=6443, metavar="PORT", help="port to listen on (%(default)s)")
     add(
@@ -65,7 +65,6 @@ def run(arguments: argparse.Namespace) -> int:
     from sampan.apiserver.config import APIServerConfig
     from sampan.apiserver.server import APIServer
     from sampan.lib.clock import RealClock
-    from sampan.store.factory import make_store
 
     config = APIServerConfig(
         bind=tuple((address, arguments.secure_port) for address in arguments.bind_address.split(",")),
@@ -92,10 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
         event_ttl_seconds=arguments.event_ttl,
     )
     clock = RealClock()
-    try:
-        store = make_store(arguments.datastore, clock)
-    except ValueError as error:
-        raise ClusterError(f"--datastore: {error}") from None
+    store = datastoreoptions.store_of(arguments, clock)
 
     async def work() -> None:
         try:

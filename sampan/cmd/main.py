@@ -34,6 +34,7 @@ COMMANDS = {
     "controller-manager": Command("controller_manager", "run the controllers alone"),
     "scheduler": Command("scheduler", "run the scheduler alone"),
     "agent": Command("agent", "run a node's agent alone: kubelet, service proxy, DNS and pod routes"),
+    "datastore": Command("datastore", "back up a cluster's state, restore it, or move it to another datastore"),
     "version": Command("version", "print the version"),
 }
 

@@ -156,18 +156,10 @@ class SQLiteStore:
 
     def _open_file(self) -> tuple[sqlite3.Connection, sqltables.Marks, Sequence[tuple[str, int, float]]]:
         sqltables.create_file(self._path)
-        self._lock()
+        self._lock_file = lock(self._path)
         connection = sqltables.connect(self._path, max_bytes=self._max_bytes)
         self._readers = [sqltables.connect(self._path) for _ in range(READERS)]
         return connection, sqltables.marks(connection), sqltables.expiring(connection)
-
-    def _lock(self) -> None:
-        """The kernel drops the lock with the process, so a crash leaves nothing to clean up."""
-        self._lock_file = os.open(self._path.with_name(self._path.name + ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OSError("another process has it open") from error
 
     def _unlock(self) -> None:
         if self._lock_file >= 0:
@@ -235,6 +227,20 @@ class SQLiteStore:
             return sqltables.history(connection, prefix, after_prefix(prefix), after, upto)
 
         return await self._read(read), upto
+
+
+def lock(path: Path) -> int:
+    """A descriptor that keeps everybody else from opening the store until it is closed. Raises OSError.
+
+    The kernel drops the lock with the process, so a crash leaves nothing to clean up.
+    """
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise OSError("another process has it open") from error
+    return descriptor
 
 
 def _check(connection: sqlite3.Connection, revision: int) -> int:

@@ -219,5 +219,16 @@ def sweep(connection: sqlite3.Connection, after: int, until: int) -> None:
     connection.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES});")
 
 
+def begin_after(path: Path, revision: int) -> None:
+    """Make a new file whose first write has a greater revision: what was known by the older ones is in the past."""
+    create_file(path)
+    connection = connect(path)
+    try:
+        for name in ("compacted", "swept"):
+            set_mark(connection, name, revision)
+    finally:
+        connection.close()
+
+
 def set_mark(connection: sqlite3.Connection, name: str, revision: int) -> None:
     connection.execute("UPDATE mark SET revision = ? WHERE name = ?", (revision, name))
