@@ -71,8 +71,8 @@ def _both(place: Place, old: Value, new: Value) -> _Parts:
 
 
 def _deduced(place: Place, old: Value, new: Value) -> _Parts:
-    if isinstance(old, dict) and isinstance(new, dict):
-        return _fields(place, old, new)
+    if isinstance(old, dict | None) and isinstance(new, dict | None):
+        return _fields(place, old or {}, new or {}) if old or new else (None, LEAF, None)
     gone = _inner_of(place, old) if isinstance(old, dict) else None
     come = _inner_of(place, new) if isinstance(new, dict) else None
     return gone, LEAF, come

@@ -29,12 +29,17 @@ def of_field(name: str) -> str:
 
 
 def of_value(value: Value) -> str:
-    return "v:" + _encode(value).decode()
+    return "v:" + _encode(_plain(value)).decode()
 
 
 def of_keys(keys: Mapping[str, Value]) -> str:
     """`keys` in the order of their names."""
-    return "k:" + _encode(keys).decode()
+    return "k:" + _encode({name: _plain(value) for name, value in keys.items()}).decode()
+
+
+def _plain(value: Value) -> Value:
+    """1.0 is 1."""
+    return int(value) if type(value) is float and value.is_integer() else value
 
 
 def of_keyed_item(item: Value, keys: Sequence[str], defaults: Mapping[str, Value]) -> str:

@@ -88,25 +88,26 @@ def _merged_items(place: Place, live: list[Value], wanted: list[Value]) -> list[
 
 
 def remove(place: Place, value: Value, fields: Fields) -> Value:
-    """`value` without the fields of a set; MISSING where nothing stays. Raises ElementError."""
+    """`value` without the fields of a set; None for an object or a list of which nothing stays. Raises ElementError."""
     kind = place.kind
     if isinstance(value, dict) and kind in (Kind.FIELDS, Kind.DEDUCED):
         kept = {}
         for name, inner in value.items():
-            left = _without(place.field(name), inner, fields.get(of_field(name)))
-            if left is not MISSING:
-                kept[name] = left
-        return kept or MISSING
+            found = fields.get(of_field(name))
+            if not is_member(found):
+                kept[name] = inner if found is None else remove(place.field(name), inner, found)
+        return kept or None
     if isinstance(value, list) and kind in (Kind.SET, Kind.KEYED):
-        items = [_without(place.items, item, fields.get(place.element(item))) for item in value]
-        return [item for item in items if item is not MISSING] or MISSING
-    return MISSING if place.atomic else value
+        items = [_item_without(place, item, fields) for item in value]
+        return [item for item in items if item is not None] or None
+    return None if place.atomic else value
 
 
-def _without(place: Place, value: Value, found: Fields | None) -> Value:
+def _item_without(place: Place, item: Value, fields: Fields) -> Value:
+    found = fields.get(place.element(item))
     if found is None:
-        return value
-    return MISSING if is_member(found) else remove(place, value, found)
+        return item
+    return None if is_member(found) else remove(place.items, item, found)
 
 
 def with_named_fields(place: Place, fields: Fields) -> Fields:
