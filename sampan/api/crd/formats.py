@@ -9,7 +9,6 @@ import ipaddress
 import re
 from collections.abc import Callable
 from datetime import date
-from email.utils import parseaddr
 from typing import Final
 
 from sampan.api import names
@@ -70,13 +69,14 @@ def _is_uri(text: str) -> bool:
     return _bad_escape(path) is None
 
 
-_mail = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\x80-\U0010ffff-]+@[^\s@<>,;:\"]+").fullmatch
+_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
+_ADDRESS: Final = rf"(?:{_ATOM}(?:\.{_ATOM})*|\"[^\"]*\")@(?:{_ATOM}(?:\.{_ATOM})*|\[[^\]]*\])"
+_mail = re.compile(rf"\s*(?:{_ADDRESS}|[^<>@,;:]*<\s*{_ADDRESS}\s*>)\s*").fullmatch
 
 
 def _is_email(text: str) -> bool:
-    address = parseaddr(text, strict=True)[1]
-    local = address.rpartition("@")[0]
-    return _mail(address) is not None and not local.startswith(".") and not local.endswith(".") and ".." not in local
+    """As mail.ParseAddress: with or without the name of whose it is."""
+    return _mail(text) is not None
 
 
 def _is_mac(text: str) -> bool:
