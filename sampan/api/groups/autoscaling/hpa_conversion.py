@@ -25,6 +25,7 @@ _ANNOTATIONS = (METRICS, BEHAVIOR, CURRENT_METRICS, CONDITIONS)
 _DEFINITION = "io.k8s.api.autoscaling.v2.HorizontalPodAutoscaler"
 
 _SAME_IN_SPEC = ("scaleTargetRef", "minReplicas", "maxReplicas")
+_CONDITION = ("type", "status", "lastTransitionTime", "reason", "message")
 _SAME_IN_STATUS = ("observedGeneration", "lastScaleTime", "currentReplicas", "desiredReplicas")
 
 
@@ -88,7 +89,7 @@ def to_v1(tree: Tree) -> Tree:
     if current:
         annotations[CURRENT_METRICS] = _go_json([_status_to_v1(metric) for metric in current])
     if conditions := status.get("conditions"):
-        annotations[CONDITIONS] = _go_json(conditions)
+        annotations[CONDITIONS] = _go_json([_picked(condition, _CONDITION) for condition in conditions])
     if "status" in tree:
         shown["status"] = {"currentReplicas": 0, "desiredReplicas": 0} | fresh
     _set_annotations(meta, annotations)
