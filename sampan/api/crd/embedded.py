@@ -6,6 +6,7 @@ After k8s.io/apiextensions-apiserver/pkg/apiserver/schema/objectmeta.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from sampan.api import names
@@ -17,6 +18,7 @@ from sampan.api.groups.validation.metadata import validate_metadata
 from sampan.api.schema import schema_of
 
 Tree = dict[str, Value]
+Check = Callable[[Value, str], list[FieldError]]
 _UNKNOWN: Final = re.compile(r'^unknown field "(.*)"$', re.DOTALL).match
 
 
@@ -74,23 +76,41 @@ def _coerce_meta(value: Tree, key: str, place: str, unknown: list[str]) -> None:
         unknown += [f"{place}.{field}" for field in surprises]
 
 
-def validate_embedded(value: Value, structure: Structure | None, path: str = "") -> list[FieldError]:
-    """Errors in the apiVersion, kind and metadata of embedded objects."""
+def embedded_check(structure: Structure | None) -> Check | None:
+    """A function of (value, path) that finds what is wrong with the apiVersion, kind and metadata of embedded objects; None
+    where a schema embeds none."""
     if structure is None:
-        return []
-    errors: list[FieldError] = []
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            errors += validate_embedded(item, structure.items, f"{path}[{index}]")
-    elif isinstance(value, dict):
-        if structure.embedded:
-            errors += _validate_object(value, path)
-        for key, inner in value.items():
-            if key in structure.properties:
-                errors += validate_embedded(inner, structure.properties[key], f"{path}.{key}" if path else key)
-            elif structure.has_additional:
-                errors += validate_embedded(inner, structure.additional, f"{path}[{key}]")
-    return errors
+        return None
+    named = {name: found for name, inner in structure.properties.items() if (found := embedded_check(inner)) is not None}
+    values, items = embedded_check(structure.additional), embedded_check(structure.items)
+    own = structure.embedded
+    if not (own or named or values or items):
+        return None
+
+    def check(value: Value, path: str) -> list[FieldError]:
+        errors: list[FieldError] = []
+        if isinstance(value, list):
+            if items is not None:
+                for index, item in enumerate(value):
+                    errors += items(item, f"{path}[{index}]")
+        elif isinstance(value, dict):
+            if own:
+                errors += _validate_object(value, path)
+            for name, below in named.items():
+                if name in value:
+                    errors += below(value[name], f"{path}.{name}" if path else name)
+            if values is not None:
+                for key in value.keys() - structure.properties.keys():
+                    errors += values(value[key], f"{path}[{key}]")
+        return errors
+
+    return check
+
+
+def validate_embedded(value: Value, structure: Structure, path: str = "") -> list[FieldError]:
+    """The same, once."""
+    check = embedded_check(structure)
+    return check(value, path) if check is not None else []
 
 
 def _validate_object(value: Tree, path: str) -> list[FieldError]:

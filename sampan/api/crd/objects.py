@@ -11,11 +11,11 @@ from typing import Final
 from sampan.api import names
 from sampan.api.crd.correlation import Pair
 from sampan.api.crd.custom_schema import CustomSchema
-from sampan.api.crd.embedded import validate_embedded
+from sampan.api.crd.embedded import embedded_check
 from sampan.api.crd.judging import Judge
 from sampan.api.crd.listtypes import uniqueness
 from sampan.api.crd.rules import Rules, rules_of
-from sampan.api.crd.structure import Tree, Value
+from sampan.api.crd.structure import META_FIELDS, Tree, Value
 from sampan.api.crd.values import judge
 from sampan.api.crd.verdict import NOWHERE, Place
 from sampan.api.errors import FieldError, invalid
@@ -43,6 +43,11 @@ class ObjectRules:
         self.has_status = "status" in subresources
         self.scale: Tree = subresources.get("scale") or {}
         self._uniqueness = uniqueness(schema.structure)
+        self._embedded = {
+            name: check
+            for name, inner in schema.structure.properties.items()
+            if name not in META_FIELDS and (check := embedded_check(inner)) is not None
+        }
 
     @cached_property
     def _judge(self) -> Judge:
@@ -102,7 +107,9 @@ class ObjectRules:
         if not self._judge.is_good(new):
             errors += judge(self.schema.structure.raw, new, Place(""), pair).errors.values()
         errors += self._validate_scale(new)
-        errors += validate_embedded_fields(new, self.schema)
+        for name, check in self._embedded.items():
+            if name in new:
+                errors += check(new[name], name)
         errors += self._validate_lists(new, pair)
         return errors + self._validate_rules(new, pair, errors)
 
@@ -142,15 +149,6 @@ class ObjectRules:
             if problem:
                 errors.append(invalid(path, "", problem))
         return errors
-
-
-def validate_embedded_fields(tree: Tree, schema: CustomSchema) -> list[FieldError]:
-    """Of what is embedded in an object; its own metadata is the registry's to judge."""
-    errors: list[FieldError] = []
-    for name, value in tree.items():
-        if name in schema.structure.properties and name != "metadata":
-            errors += validate_embedded(value, schema.structure.properties[name], name)
-    return errors
 
 
 def prepare_status(new: Tree, old: Tree) -> None:
