@@ -105,6 +105,8 @@ class Resource:
     """Sets upstream's defaults in a tree; run on every object that is written."""
     columns: Sequence[Column] = ()
     """Without Name and Age, which every kind has unless `columns` names them itself."""
+    row_order: Callable[[Tree], tuple[Any, ...]] | None = None
+    """The key by which a list's rows are sorted; None: as the list is."""
     selectable: Mapping[str, Callable[[Tree], str]] = field(default_factory=dict)
     """Field selectors beyond metadata.name and metadata.namespace: path → value of an object."""
     status: bool = False

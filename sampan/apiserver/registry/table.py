@@ -74,6 +74,7 @@ class TableView:
             raise bad_request(f"unrecognized includeObject value: {include!r}".replace("'", '"'))
         self.identity = f"table/{version}/{include}/{resource.group_version}"
         self._include = include
+        self._order = resource.row_order
         self._source = source
         self._clock = clock
         columns = columns_of(resource)
@@ -90,7 +91,9 @@ class TableView:
         return self._head + metadata + self._columns
 
     def items(self, objects: Sequence[CachedObject]) -> list[bytes]:
-        now = self._clock.now()
+        now, order = self._clock.now(), self._order
+        if order is not None:
+            objects = sorted(objects, key=lambda obj: order(_decode(self._source(obj))))
         return [self._row(obj, now) for obj in objects]
 
     def bookmark(self, revision: int, *, initial_end: bool) -> bytes:

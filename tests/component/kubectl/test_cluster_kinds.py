@@ -99,6 +99,12 @@ def test_each_kind_has_its_table(kubectl: Kubectl) -> None:
         kubectl.ok("delete", kind, f"{kubectl.namespace}-{name}")
 
 
+def test_flow_schemas_are_listed_as_they_are_tried(kubectl: Kubectl) -> None:
+    precedences = [int(cells[2]) for cells in lines(kubectl.ok("get", "flowschemas", "--no-headers"))]
+    assert precedences == sorted(precedences)
+    assert precedences[0] == 1
+
+
 def test_an_ingress_is_made_and_described(kubectl: Kubectl) -> None:
     rule = "web.example.com/*=web:80,tls=secret"
     made = kubectl.ok("create", "ingress", "web", "--class=nginx", f"--rule={rule}", "--default-backend=other:http")

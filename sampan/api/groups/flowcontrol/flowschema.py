@@ -165,6 +165,11 @@ def _why_no_url(url: str) -> str:
     return "wildcard can only do suffix matching" if stars > 1 or (stars and not url.endswith("/*")) else ""
 
 
+def _order(tree: Tree) -> tuple[int, str]:
+    """The schema that is tried first comes first."""
+    return tree.get("spec", {}).get("matchingPrecedence", 0), tree["metadata"].get("name", "")
+
+
 def _method(tree: Tree, now: float) -> str:
     method = tree.get("spec", {}).get("distinguisherMethod")
     return NONE if method is None else str(method.get("type", ""))
@@ -198,5 +203,6 @@ RESOURCE = Resource(
         AGE,
         Column("MissingPL", _missing_level),
     ),
+    row_order=_order,
     status=True,
 )
