@@ -56,7 +56,7 @@ def build_plan(crd: Tree) -> Plan:
         group=stored.group,
         plural=stored.plural,
         stored=stored,
-        served=tuple(served if webhook else [_converted(resource, stored, same) for resource in served]),
+        served=tuple(_converted(resource, stored, None if webhook else same) for resource in served),
         schemas=schemas,
         same_form=same,
         webhook=webhook,
@@ -80,10 +80,13 @@ def _schema(resource: Resource) -> CustomSchema:
     return resource.custom_schema
 
 
-def _converted(resource: Resource, stored: Resource, same: frozenset[str]) -> Resource:
-    """Another version of the stored resource, shown and stored by renaming it."""
+def _converted(resource: Resource, stored: Resource, same: frozenset[str] | None) -> Resource:
+    """Another version of the stored resource, shown and stored by renaming it. `same` None: a webhook sees to that."""
     if resource.version == stored.version:
         return resource
+    stored_as = (stored.group, stored.version, stored.plural)
+    if same is None:
+        return replace(resource, stored_as=stored_as)
 
     def rename(tree: Tree, target: Resource) -> Tree:
         renamed = {**tree, "apiVersion": target.group_version}
@@ -91,7 +94,7 @@ def _converted(resource: Resource, stored: Resource, same: frozenset[str]) -> Re
 
     return replace(
         resource,
-        stored_as=(stored.group, stored.version, stored.plural),
+        stored_as=stored_as,
         from_stored=lambda tree: rename(tree, resource),
         to_stored=lambda tree: rename(tree, stored),
     )

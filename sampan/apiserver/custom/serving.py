@@ -8,16 +8,17 @@ a client which was told of a definition finds what it defines. Upstream waits, w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 
 from sampan.api.crd import definition
 from sampan.api.resource import Resource, Tree
 from sampan.apiserver.context import Context
 from sampan.apiserver.custom.conditions import ESTABLISHED, NAMES_ACCEPTED, TERMINATING
+from sampan.apiserver.custom.conversion import WebhookConverter
 from sampan.apiserver.custom.endpoint import CustomEndpoint
 from sampan.apiserver.custom.plan import Plan, build_plan, identity_of
 from sampan.apiserver.custom.shape import CustomShape
+from sampan.apiserver.custom.versions import Version, make_version
 from sampan.apiserver.registry.generic import Registry
 from sampan.apiserver.registry.views import RenamedView
 from sampan.apiserver.registry.watchcache import CacheEvent
@@ -31,10 +32,14 @@ log = get_logger("apiserver")
 class Served:
     """What is served of one definition."""
 
-    def __init__(self, plan: Plan, identity: Tree, endpoints: Sequence[CustomEndpoint]) -> None:
+    def __init__(self, plan: Plan, identity: Tree, registry: Registry) -> None:
         self.plan = plan
         self.identity = identity
-        self.endpoints = endpoints
+        self.registry = registry
+        """Of the stored form."""
+        self.endpoints: list[CustomEndpoint] = []
+        self.versions: list[Version] = []
+        """Those that a webhook makes."""
         self.terminating = False
 
 
@@ -89,7 +94,7 @@ class CustomResources:
     def registry_of(self, name: str) -> Registry | None:
         """That of the stored form of a definition's objects; None where they are not served."""
         served = self._served.get(name)
-        return self._context.registries.find(served.plan.group, served.plan.plural) if served is not None else None
+        return served.registry if served is not None else None
 
     async def serve(self, crd: Tree) -> None:
         """Serve what a definition says; call it with its newest state, and one at a time. Raises StoreUnavailable."""
@@ -110,15 +115,16 @@ class CustomResources:
         before = self._served.get(name)
         if before is not None and before.identity["uid"] != identity["uid"]:
             self.withdraw(name)
-        await context.registries.join(plan.stored, CustomShape(plan.stored, plan.schemas))
+        registry = await context.registries.join(plan.stored, CustomShape(plan.stored, plan.schemas))
         # Nothing below waits, so that no request finds one half of it.
         if self._is_gone(name, identity["uid"]):
             context.registries.leave(plan.group, plan.plural)
             return None
-        served = Served(plan, identity, [self._endpoint(plan, resource) for resource in plan.served])
+        served = self._build(plan, identity, registry)
         before = self._served.pop(name, None)
         if before is not None:
             self._unlist(before, keep={resource.version for resource in plan.served})
+            self._stop_versions(before)
         for endpoint in served.endpoints:
             context.endpoints.add(endpoint)
             context.scheme.add(endpoint.resource)
@@ -130,16 +136,50 @@ class CustomResources:
         found = self._context.registry(definition.GROUP, "customresourcedefinitions").cache.get("", name)
         return found is None or found.tree()["metadata"]["uid"] != uid
 
+    def _build(self, plan: Plan, identity: Tree, registry: Registry) -> Served:
+        served = Served(plan, identity, registry)
+        converter = WebhookConverter(self._context.webhooks, plan.webhook) if plan.webhook is not None else None
+        for resource in plan.served:
+            if converter is None or (resource is plan.stored and plan.uniform):
+                served.endpoints.append(self._endpoint(plan, resource))
+            else:
+                version = self._version(plan, resource, converter, registry)
+                served.versions.append(version)
+                served.endpoints.append(CustomEndpoint(version.registry, version.hub, self._context.config))
+        if converter is not None and not plan.uniform:
+            served.registry = self._stored_version(plan, served, converter, registry).registry
+        return served
+
     def _endpoint(self, plan: Plan, resource: Resource) -> CustomEndpoint:
         registries = self._context.registries
         view = RenamedView(resource) if resource.stored_as and resource.version in plan.same_form else None
         return CustomEndpoint(registries.serve(resource), registries.hub_of(resource), self._context.config, view)
+
+    def _version(self, plan: Plan, resource: Resource, converter: WebhookConverter, stored: Registry) -> Version:
+        context = self._context
+        version = make_version(plan, resource, converter, stored, context.clock, context.tasks)
+        context.registries.more_hubs.add(version.hub)
+        return version
+
+    def _stored_version(self, plan: Plan, served: Served, converter: WebhookConverter, stored: Registry) -> Version:
+        """The storage version, whose objects are of older ones in part, be it served or not."""
+        for version in served.versions:
+            if version.registry.resource is plan.stored:
+                return version
+        served.versions.append(self._version(plan, plan.stored, converter, stored))
+        return served.versions[-1]
+
+    def _stop_versions(self, served: Served) -> None:
+        for version in served.versions:
+            version.stop()
+            self._context.registries.more_hubs.discard(version.hub)
 
     def withdraw(self, name: str) -> None:
         """Serve nothing of a definition any more; watches end."""
         served = self._served.pop(name, None)
         if served is not None:
             self._unlist(served, keep=set())
+            self._stop_versions(served)
             self._context.registries.leave(served.plan.group, served.plan.plural)
             log.info("custom resource no longer served", name=name)
 

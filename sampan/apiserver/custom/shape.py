@@ -19,6 +19,19 @@ from sampan.apiserver.registry.objects import CachedObject, ObjectShape
 _decode = msgspec.json.decode
 
 
+class OutdatedObject(CachedObject):
+    """One that stands otherwise in the store: an update writes it though it changes nothing, which is how objects are brought
+    into another storage version."""
+
+    __slots__ = ()
+    outdated = True
+
+    @classmethod
+    def like(cls, obj: CachedObject, head: bytes) -> OutdatedObject:
+        """Not placed at a revision yet."""
+        return cls(obj.key, obj.namespace, obj.name, obj.labels, obj.fields, head)
+
+
 class CustomShape(ObjectShape):
     """`schemas` by apiVersion: those of every version of the definition, for objects are stored in older ones, too."""
 
@@ -29,9 +42,9 @@ class CustomShape(ObjectShape):
     def load(self, key: str, revision: int, value: bytes) -> CachedObject:
         tree: Tree = _decode(value)
         settled = self.settle(tree)
+        found = self.draft(key, settled)
         if settled != tree or not value.startswith(self.head):
-            tree, value = settled, self.encode(settled)
-        found = self.draft(key, tree)
+            value, found = self.encode(settled), OutdatedObject.like(found, self.head)
         found.place(revision, value)
         return found
 
@@ -49,6 +62,11 @@ class CustomShape(ObjectShape):
 
 def trim(tree: Tree, schema: CustomSchema) -> Tree:
     """An object without what a schema does not know, its inside changed in place. What was stored once is never refused."""
+    metadata = tree.get("metadata")
+    # These may be JSON that nobody has decoded, and are no schema's business.
+    managed = metadata.pop("managedFields", None) if isinstance(metadata, dict) else None
     with suppress(BadMetadata, ValueError):
         schema.coerce(tree)
+    if managed is not None:
+        tree["metadata"]["managedFields"] = managed
     return tree
