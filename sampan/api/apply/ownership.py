@@ -143,6 +143,12 @@ def write(ownership: Mapping[Owner, Owned]) -> Raw:
     return Raw(_encode_entries(entries))
 
 
+def write_one(manager: str, api_version: str, time: str, fields: str) -> Raw:
+    """Of an object that has one owner, who updates."""
+    entry = Entry(manager or UNKNOWN, UPDATE, api_version, time, _FIELDS_TYPE, Raw(fields.encode()))
+    return Raw(_encode_entries((entry,)))
+
+
 def _sort_key(entry: Entry) -> tuple[str, str, str, str, str]:
     return entry.operation, entry.time or "", entry.manager, entry.api_version, entry.subresource
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Final
 
-from sampan.api.apply.elements import of_keyed_item, of_set_item
+from sampan.api.apply.elements import of_keyed_item, of_keys, of_set_item
 from sampan.api.gofields import plain_fields
 from sampan.api.schema import PLAIN_ZEROES, Schema, Type
 
@@ -86,7 +87,12 @@ class Place:
 
     def element(self, item: Value) -> str:
         """Of an item of a list. Raises ElementError."""
-        return of_keyed_item(item, self.keys, self.defaults) if self.keys else of_set_item(item)
+        if not self.keys:
+            return of_set_item(item)
+        if len(self.keys) > 1 or not isinstance(item, dict):
+            return of_keyed_item(item, self.keys, self.defaults)
+        value = item.get(self.keys[0])
+        return _of_name(self.keys[0], value) if type(value) is str else of_keyed_item(item, self.keys, self.defaults)
 
     def _inner(self, schema: Schema | None) -> Place:
         if self._items is None:
@@ -97,6 +103,11 @@ class Place:
         if schema is None:
             return DEDUCED
         return Place(schema, preserves=True) if self._preserves else place_of(schema)
+
+
+@lru_cache(maxsize=4096)
+def _of_name(key: str, value: str) -> str:
+    return of_keys({key: value})
 
 
 def _kind(schema: Schema | None) -> Kind:

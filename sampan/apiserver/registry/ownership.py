@@ -8,16 +8,18 @@ stored as, for most writes need not even decode them. After upstream's FieldMana
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import msgspec
 
 from sampan.api.apply import ownership as owners
 from sampan.api.apply.elements import ElementError
+from sampan.api.apply.fieldset import union
+from sampan.api.apply.outline import outline
 from sampan.api.apply.ownership import Ownership, OwnershipError, Raw
 from sampan.api.apply.places import place_of
-from sampan.api.apply.update import Converted, Rules, update
+from sampan.api.apply.update import STRIPPED, Converted, Rules, update
 from sampan.api.errors import FieldError
 from sampan.api.groups.validation.metadata import validate_managed_fields
 from sampan.api.resource import Resource, Tree
@@ -76,8 +78,15 @@ class FieldOwners:
 
     def created(self, tree: Tree, sent: Any, manager: str) -> Raw | None:
         """Of a new object, defaulted; `sent` are the managedFields of the request."""
-        ownership, _ = _sent(sent, None)
-        return self._updated(ownership, {}, tree, manager, "")
+        if sent is not None:
+            ownership, _ = _sent(sent, None)
+            if ownership:
+                return self._updated(ownership, {}, tree, manager, "")
+        try:
+            fields = self._outline(tree)
+        except _FAILURES:
+            return None
+        return owners.write_one(manager, self.resource.group_version, self.now(), fields) if fields else None
 
     def updated(self, old: Tree, new: Tree, held: Raw | None, sent: Any, manager: str, subresource: str) -> Raw | None:
         """`held` are those of `old`; `sent` those of the request, which may be `held` themselves."""
@@ -91,6 +100,11 @@ class FieldOwners:
         if old == new:
             return held if held is not None else owners.write(ownership)
         return self._updated(ownership, old, new, manager, subresource, held)
+
+    @cached_property
+    def _outline(self) -> Callable[[Tree], str]:
+        rules = self.rules("")
+        return outline(rules.place, union(rules.excluded, STRIPPED))
 
     def problems(self, managed: Raw | None, sent: Any) -> list[FieldError]:
         """What is wrong with names in managedFields that come from a client."""
