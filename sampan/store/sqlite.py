@@ -24,7 +24,7 @@ from sampan.store.watching import WatchHub, after_prefix
 
 READERS = 2
 HISTORY_REVISIONS = 1000
-"""How much of the log a watch's replay, or a step of compaction, takes at a time."""
+"""How much of the log a watch's replay takes at a time."""
 
 T = TypeVar("T")
 
@@ -133,8 +133,8 @@ class SQLiteStore:
             if revision > marks.compacted:
                 await self._job(lambda connection: sqltables.set_mark(connection, "compacted", revision))
             goal = max(revision, marks.compacted)
-            for swept in range(marks.swept, goal, HISTORY_REVISIONS):
-                await self._job(_sweep(swept, min(swept + HISTORY_REVISIONS, goal)))
+            for swept in range(marks.swept, goal, sqltables.SWEEP_REVISIONS):
+                await self._job(_sweep(swept, min(swept + sqltables.SWEEP_REVISIONS, goal)))
 
     async def compact_in_turn(self, revision: int) -> None:
         await self.compact(revision)

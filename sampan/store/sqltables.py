@@ -23,8 +23,10 @@ NEWEST = 2**62
 FIRST_REVISION = 1
 """What an empty store stands at, as etcd does: 0 means "any" in the API."""
 CHUNK_ROWS = 500
-VACUUM_PAGES = 1000
-"""How many freed pages a step of compaction may give back to the file system: about as many as it can free."""
+SWEEP_REVISIONS = 150
+"""How much of the log a step of compaction takes: a few milliseconds' work, which is how long a write may have to wait for it."""
+VACUUM_PAGES = 300
+"""How many freed pages a step of compaction may give back to the file system: more than it frees of objects of usual size."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS log (
@@ -72,6 +74,14 @@ _EXPIRING = "SELECT json_group_array(json_array(key, revision, expires)) FROM lo
 _DEADLINES = """SELECT json_group_array(json_array(key, revision, expires))
     FROM log WHERE expires IS NOT NULL AND revision IN (SELECT value FROM json_each(?))"""
 
+_SWEEP = f"""BEGIN IMMEDIATE;
+DELETE FROM log WHERE revision IN
+    (SELECT previous FROM log WHERE revision > {{after}} AND revision <= {{until}} AND previous > 0);
+DELETE FROM log WHERE revision > {{after}} AND revision <= {{until}} AND value IS NULL;
+UPDATE mark SET revision = {{until}} WHERE name = 'swept';
+PRAGMA incremental_vacuum({VACUUM_PAGES});
+COMMIT;"""
+
 _INSERT = "INSERT INTO log (revision, key, previous, created, expires, value) VALUES "
 
 Row = tuple[int, str, int, int, float | None, bytes | None]
@@ -106,8 +116,8 @@ def connect(path: Path, *, max_bytes: int = 0) -> sqlite3.Connection:
         "journal_mode=WAL",
         "synchronous=FULL",
         "busy_timeout=10000",
-        "wal_autocheckpoint=4000",
-        "journal_size_limit=67108864",
+        "wal_autocheckpoint=1000",
+        "journal_size_limit=16777216",
         "cache_size=-8000",
     ):
         connection.execute(f"PRAGMA {pragma}")
@@ -207,16 +217,8 @@ def deadlines(connection: sqlite3.Connection, revisions: list[int]) -> dict[str,
 
 def sweep(connection: sqlite3.Connection, after: int, until: int) -> None:
     """Delete what writes in (after, until] replaced, and the deletes among them."""
-    connection.execute("BEGIN IMMEDIATE")
-    connection.execute(
-        "DELETE FROM log WHERE revision IN (SELECT previous FROM log WHERE revision > ? AND revision <= ? AND previous > 0)",
-        (after, until),
-    )
-    connection.execute("DELETE FROM log WHERE revision > ? AND revision <= ? AND value IS NULL", (after, until))
-    set_mark(connection, "swept", until)
-    connection.execute("COMMIT")
-    # The pragma gives back a page a step and has no columns; `execute` would stop after the first step.
-    connection.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES});")
+    # A script, for the pragma gives back a page a step and has no columns: `execute` would stop after its first step.
+    connection.executescript(_SWEEP.format(after=int(after), until=int(until)))
 
 
 def begin_after(path: Path, revision: int) -> None:

@@ -55,8 +55,8 @@ def test_no_acknowledged_write_is_lost_when_the_process_is_killed(tmp_path: Path
         assert child.stdout is not None
         lines = [child.stdout.readline() for _ in range(acknowledged)]
         child.send_signal(signal.SIGKILL)
-        lines += child.stdout.read().split("\n")
-    written = [line.split(" ") for line in lines if line.endswith("\n") or line.count(" ") == 2]
+        lines += child.stdout.readlines()
+    written = [line.split(" ") for line in lines if line.endswith("\n")]
     newest: dict[str, tuple[int, str]] = {}
     for revision, key, value in written:
         newest[key] = max(newest.get(key, (0, "")), (int(revision), value.rstrip("\n")))
@@ -181,6 +181,47 @@ def test_compaction_gives_room_back(tmp_path: Path) -> None:
         await asyncio.gather(*(store.delete(f"/a/{i}", revision) for i, revision in enumerate(revisions)))
         await store.compact(store.revision)
         assert await store.size_bytes() < grown / 10
+        await store.close()
+
+    uvloop.run(scenario())
+
+
+def test_the_files_do_not_grow_by_writing_the_same_again_and_again(tmp_path: Path) -> None:
+    def files_bytes() -> int:
+        return sum(file.stat().st_size for file in tmp_path.iterdir())
+
+    async def scenario() -> None:
+        store = SQLiteStore(tmp_path / "state.db")
+        await store.open()
+        revisions = await asyncio.gather(*(store.create(f"/a/{i}", b"." * 2000) for i in range(500)))
+        sizes: list[int] = []
+        for turn in range(12):
+            updates = (store.update(f"/a/{i}", b"." * 2000, revision) for i, revision in enumerate(revisions))
+            revisions = await asyncio.gather(*updates)
+            await store.compact(store.revision)
+            if turn > 3:
+                sizes.append(files_bytes())
+        assert max(sizes) < 16 << 20
+        assert sizes[-1] < min(sizes) * 1.5
+        await store.close()
+        assert files_bytes() < 4 << 20
+
+    uvloop.run(scenario())
+
+
+def test_a_write_does_not_wait_for_the_whole_of_a_compaction(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        store = SQLiteStore(tmp_path / "state.db")
+        await store.open()
+        revision = await store.create("/a/x", b"")
+        await asyncio.gather(*(store.create(f"/b/{i}", b"." * 2000) for i in range(4000)))
+        compaction = asyncio.ensure_future(store.compact(store.revision))
+        written = 0
+        while not compaction.done():
+            revision = await store.update("/a/x", b"", revision)
+            written += 1
+        await compaction
+        assert written >= 10, "one for each step at least"
         await store.close()
 
     uvloop.run(scenario())
