@@ -82,14 +82,15 @@ class Admission:
         self.authorize: Callable[[User, RequestInfo], tuple[bool, str]] = _nobody_may
         """Asked for writes that turn out to be others than the request's verb said."""
         self._plugins: Sequence[Plugin] = ()
-        self._concerned: dict[tuple[str, str, str, str], tuple[Plugin, ...]] = {}
+        self._concerned: dict[tuple[str, str, bool, str, str], tuple[Plugin, ...]] = {}
 
     def use(self, plugins: Sequence[Plugin]) -> None:
         self._plugins = plugins
         self._concerned.clear()
 
     def plugins_for(self, resource: Resource, subresource: str, operation: str) -> tuple[Plugin, ...]:
-        key = (resource.group, resource.plural, subresource, operation)
+        # A custom resource may come back with another scope.
+        key = (resource.group, resource.plural, resource.namespaced, subresource, operation)
         found = self._concerned.get(key)
         if found is None:
             found = tuple(p for p in self._plugins if p.concerns(resource, subresource, operation))
