@@ -2,7 +2,7 @@
 
 A plugin is one file with one class. It says what concerns it, and has `mutate`, `validate` or both; it raises StatusError
 (most often 403) to refuse. Plugins read the caches; one that must wait for them to change does so in `settle`, before any sees
-the object.
+the object. One that must ask elsewhere, or write first, answers with an awaitable; most writes meet none and wait for nothing.
 https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/
 """
 
@@ -37,6 +37,13 @@ class Attributes:
     subresource: str = ""
     dry_run: bool = False
     warnings: list[str] = field(default_factory=list)
+    on_failure: list[Callable[[], None]] = field(default_factory=list)
+    """What to undo of admission if the write is not made after all."""
+
+    def failed(self) -> None:
+        """The write was refused, or not stored."""
+        while self.on_failure:
+            self.on_failure.pop()()
 
     def refused(self, why: str) -> StatusError:
         return forbidden(self.resource.plural, self.resource.group, self.name, why)
@@ -53,9 +60,13 @@ class Plugin(Protocol):
         """None: nothing to wait for."""
         ...
 
-    def mutate(self, attributes: Attributes) -> None: ...
+    def mutate(self, attributes: Attributes) -> Awaitable[None] | None:
+        """None: done."""
+        ...
 
-    def validate(self, attributes: Attributes) -> None: ...
+    def validate(self, attributes: Attributes) -> Awaitable[None] | None:
+        """None: done."""
+        ...
 
 
 class Judge:
@@ -64,10 +75,10 @@ class Judge:
     def settle(self, attributes: Attributes) -> Awaitable[None] | None:
         return None
 
-    def mutate(self, attributes: Attributes) -> None:
+    def mutate(self, attributes: Attributes) -> Awaitable[None] | None:
         return None
 
-    def validate(self, attributes: Attributes) -> None:
+    def validate(self, attributes: Attributes) -> Awaitable[None] | None:
         return None
 
 
@@ -104,8 +115,23 @@ class Admission:
             if waiting is not None:
                 await waiting
         for plugin in plugins:
-            plugin.mutate(attributes)
+            waiting = plugin.mutate(attributes)
+            if waiting is not None:
+                await waiting
 
-    def validate(self, attributes: Attributes) -> None:
-        for plugin in self.plugins_for(attributes.resource, attributes.subresource, attributes.operation):
-            plugin.validate(attributes)
+    def validate(self, attributes: Attributes) -> Awaitable[None] | None:
+        """None: done, as for most writes, which need no coroutine for it."""
+        plugins = self.plugins_for(attributes.resource, attributes.subresource, attributes.operation)
+        for index, plugin in enumerate(plugins):
+            waiting = plugin.validate(attributes)
+            if waiting is not None:
+                return _validate_rest(waiting, plugins[index + 1 :], attributes)
+        return None
+
+
+async def _validate_rest(waiting: Awaitable[None], plugins: Sequence[Plugin], attributes: Attributes) -> None:
+    await waiting
+    for plugin in plugins:
+        following = plugin.validate(attributes)
+        if following is not None:
+            await following

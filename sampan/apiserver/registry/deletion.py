@@ -48,7 +48,8 @@ async def delete(registry: Registry, namespace: str, name: str, options: DeleteO
             old = registry.tree_of(current)
             _check_preconditions(resource, old, options)
             attributes = Attributes(DELETE, resource, namespace, name, by.user, None, old, "", options.dry_run, by.warnings)
-            registry.admission.validate(attributes)
+            if (waiting := registry.admission.validate(attributes)) is not None:
+                await waiting
             try:
                 return await _delete(registry, current, options)
             except Conflict as error:

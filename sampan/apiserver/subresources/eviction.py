@@ -61,7 +61,8 @@ def eviction(context: Context) -> Handler:
             CREATE, pods.resource, info.namespace, info.name, request.user, body, None, "eviction", options.dry_run
         )
         await context.registries.admission.mutate(attributes)
-        context.registries.admission.validate(attributes)
+        if (waiting := context.registries.admission.validate(attributes)) is not None:
+            await waiting
         await Eviction(context, info.namespace, info.name, options).run()
         return dress(request, _EVICTED, negotiate(request.headers.get("accept", "")), 201)
 

@@ -69,7 +69,8 @@ def make(context: Context) -> Handler:
             dry_run=options.dry_run,
         )
         await registry.admission.mutate(attributes)
-        registry.admission.validate(attributes)
+        if (waiting := registry.admission.validate(attributes)) is not None:
+            await waiting
         answer = issue(context, signer, info.namespace, info.name, tree)
         form = negotiate(request.headers.get("accept", ""))
         return dress(request, msgspec.json.encode(answer), form, 201, warnings)
