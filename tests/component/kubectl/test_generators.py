@@ -109,7 +109,6 @@ def test_a_token_is_had_for_a_service_account(every_kubectl: Kubectl) -> None:
         ("cm A", 'ConfigMap "A" is invalid: metadata.name: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of'),
         ("cm a --as=u", 'User "u" cannot create resource "configmaps" in API group "" in the namespace'),
         ("cm a -n nowhere", 'namespaces "nowhere" not found'),
-        ("job a --image=x", "the server could not find the requested resource (post jobs.batch)"),
         ("deploy a --image=x --replicas=-1", "spec.replicas: Invalid value: -1: must be greater than or equal to 0"),
         ("service nodeport a --tcp=80 --node-port=1",
          "spec.ports[0].nodePort: Invalid value: 1: provided port is not in the valid range. The range of valid ports is "
