@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from sampan.api.apply.elements import SELF, of_field
-from sampan.api.apply.fieldset import EMPTY, LEAF, Fields, node, ordered, recursive_difference, union
+from sampan.api.apply.fieldset import EMPTY, LEAF, Fields, node, ordered, union
 from sampan.api.apply.places import Kind, Place
 
 Value = Any
@@ -34,15 +34,6 @@ class Comparison(NamedTuple):
     @property
     def changed(self) -> Fields:
         return union(self.modified, self.added)
-
-    def without(self, excluded: Fields) -> Comparison:
-        """Without these fields and all within them."""
-        if not excluded:
-            return self
-        return Comparison(*(recursive_difference(part, excluded) for part in self))
-
-
-NOTHING: Final = Comparison(EMPTY, EMPTY, EMPTY)
 
 
 def compare(place: Place, old: Value, new: Value) -> Comparison:

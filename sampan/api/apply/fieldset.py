@@ -6,7 +6,7 @@ the whole object, which is in no set: empty, it is the empty set.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -166,6 +166,19 @@ def intersection(left: Fields, right: Fields) -> Fields:
         both = node(intersection(_inner(ours), _inner(theirs)), is_member(ours) and is_member(theirs))
         if both is not None:
             found[key] = both
+    return found
+
+
+def matching(fields: Fields, patterns: Sequence[Sequence[str]]) -> Fields:
+    """What begins with one of the patterns, in which "*" is any element, and what such a pattern begins with."""
+    found: Fields = {}
+    for key, inner in fields.items():
+        rests = [pattern[1:] for pattern in patterns if pattern[0] in (key, "*")]
+        if key == SELF or not rests:
+            continue
+        content = inner if not all(rests) else node(matching(_inner(inner), rests), is_member(inner))
+        if content is not None:
+            found[key] = content
     return found
 
 

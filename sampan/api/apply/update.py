@@ -13,7 +13,17 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from sampan.api.apply.compare import Comparison, all_fields, compare
-from sampan.api.apply.fieldset import EMPTY, LEAF, Fields, difference, intersection, paths, recursive_difference, union
+from sampan.api.apply.fieldset import (
+    EMPTY,
+    LEAF,
+    Fields,
+    difference,
+    intersection,
+    matching,
+    paths,
+    recursive_difference,
+    union,
+)
 from sampan.api.apply.merge import merge, remove, with_named_fields
 from sampan.api.apply.ownership import Owned, Owner, Ownership, cap_updaters
 from sampan.api.apply.places import Place
@@ -54,6 +64,8 @@ class Rules:
     place: Place
     excluded: Fields
     """What writes through the subresource cannot change, with all within."""
+    patterns: tuple[tuple[str, ...], ...]
+    """What alone they can change, where that is easier to say; none: all but the excluded."""
     convert: Callable[[Tree, str], Converted | None]
     """An object of whatever version it says in another; None: there is no such version any more."""
     changes: bool = False
@@ -69,7 +81,15 @@ class Rules:
         before, after = self.converted(old, api_version), self.converted(new, api_version)
         if before is None or after is None:
             return None
-        return compare(before[0], before[1], after[1]).without(self.excluded)
+        found = compare(before[0], before[1], after[1])
+        if self.excluded or self.patterns:
+            return Comparison(*map(self.kept, found))
+        return found
+
+    def kept(self, fields: Fields) -> Fields:
+        """What of them can be changed, and so owned, through the subresource."""
+        left = recursive_difference(fields, self.excluded)
+        return matching(left, self.patterns) if self.patterns else left
 
 
 class Conflict(NamedTuple):
@@ -121,7 +141,7 @@ def apply(
     """`wanted` is valid. Raises Conflicts; ElementError."""
     ownership = dict(_settled(rules, ownership, live))
     last = ownership.get(who)
-    fields = recursive_difference(all_fields(rules.place, wanted), rules.excluded)
+    fields = rules.kept(all_fields(rules.place, wanted))
     ownership[who] = Owned(rules.api_version, last.time if last else None, fields)
     merged = merge(rules.place, live, wanted)
     if last is not None and last.fields:

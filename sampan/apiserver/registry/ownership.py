@@ -23,7 +23,7 @@ from sampan.api.apply.update import STRIPPED, Converted, Rules, update
 from sampan.api.errors import FieldError
 from sampan.api.groups.validation.metadata import validate_managed_fields
 from sampan.api.resource import Resource, Tree
-from sampan.apiserver.registry.resetfields import excluded_fields
+from sampan.apiserver.registry.resetfields import excluded_fields, open_fields
 
 FIELD = "managedFields"
 BROKEN_BY_ADMISSION = (
@@ -72,7 +72,9 @@ class FieldOwners:
             resource = self.resource
             excluded = excluded_fields(resource, subresource)
             custom = resource.custom_schema is not None
-            found = Rules(resource.group_version, place_of(resource.schema), excluded, self._converted, custom)
+            patterns = open_fields(resource, subresource)
+            place = place_of(resource.schema)
+            found = Rules(resource.group_version, place, excluded, patterns, self._converted, custom)
             self._rules[subresource] = found
         return found
 
