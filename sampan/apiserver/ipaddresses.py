@@ -2,14 +2,16 @@
 
 Upstream writes the IPAddress before the Service (pkg/registry/core/service/ipallocator), and mends what went wrong meanwhile.
 Here the Services themselves say which addresses are taken, so that the IPAddress follows the Service at once, and costs its
-write nothing.
+write nothing. Only where several servers write to one store does it come first: who has made it has the address.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from sampan.api.errors import StatusError
+from sampan.api.groups.columns import seconds_of
 from sampan.api.groups.networking.ipaddress import FAMILY_LABEL, MANAGER_LABEL
 from sampan.api.resource import Tree
 from sampan.apiserver.bootstrap import ensure
@@ -27,6 +29,7 @@ GROUP = "networking.k8s.io"
 DEFAULT_RANGE = "kubernetes"
 MANAGER = "ipallocator.k8s.io"
 _RANGE_SECONDS, _REPAIR_SECONDS = 10.0, 180.0
+_GRACE_SECONDS = 60.0
 _AT_ONCE = 64
 
 log = get_logger("apiserver")
@@ -41,6 +44,8 @@ async def start_ip_addresses(context: Context) -> None:
     addresses = ServiceAddresses(services.cache, ranges.cache, hooks.ranges)
     context.feed.on_fill(addresses.fill)
     keeper = _Keeper(addresses, objects)
+    if not context.feed.local:
+        hooks.claims = keeper
     await _keep_range(context, ranges)
     context.tasks.start(_keep_ranges(context, ranges), "default service range")
     context.tasks.start(keeper.run(), "ip addresses")
@@ -85,6 +90,24 @@ class _Keeper:
         self._addresses = addresses
         self._objects = objects
 
+    async def claim(self, address: str, namespace: str, name: str) -> bool:
+        holder = Holder(namespace, name)
+        try:
+            await self._objects.create(_address_of(address, holder), "", Caller())
+        except StatusError as error:
+            if error.code != 409:
+                raise
+            found = self._objects.cache.get("", address)
+            return found is not None and _belongs(found, holder)
+        return True
+
+    def drop(self, addresses: Sequence[str]) -> None:
+        self._addresses.give_back(set(addresses))
+
+    def _is_young(self, obj: CachedObject) -> bool:
+        feed = self._objects.feed
+        return not feed.local and feed.clock.now() - seconds_of(obj.tree()["metadata"]["creationTimestamp"]) < _GRACE_SECONDS
+
     async def repair(self, clock: Clock) -> None:
         """Look at all of them now and then: somebody may have deleted or made one."""
         while True:
@@ -112,9 +135,13 @@ class _Keeper:
 
     async def _keep(self, address: str) -> None:
         holder, found = self._addresses.holders.get(address), self._objects.cache.get("", address)
+        freed = address in self._addresses.freed
+        self._addresses.freed.discard(address)
         if found is not None and (holder is None or not _belongs(found, holder)):
             if holder is None and not _is_ours(found):
                 return
+            if holder is None and not freed and self._is_young(found):
+                return  # another server's, which is about to write the Service
             await self._objects.remove(found)
             found = None
         if found is None and holder is not None:

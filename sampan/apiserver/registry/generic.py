@@ -17,6 +17,7 @@ from sampan.api.apply.ownership import Raw
 from sampan.api.errors import (
     OBJECT_MODIFIED,
     FieldError,
+    GoText,
     StatusError,
     already_exists,
     conflict,
@@ -179,6 +180,8 @@ class Registry:
                 by.warnings += resource.strategy.warn(tree, None)
             put(tree, managed)
             self.admission.validate(attributes)
+            if not by.dry_run and (claiming := self.hooks.claim(tree)) is not None:
+                await claiming
             return await self._store_new(self.cache.key(namespace, name), tree, by.dry_run)
         except Exception:  # a cancelled write may yet be stored: what it took stays taken
             undo()
@@ -264,7 +267,9 @@ class Registry:
         if wanted == "0":
             if self.resource.strategy.allow_unconditional_update:
                 return
-            raise self.invalid(current.name, [invalid("metadata.resourceVersion", 0, "must be specified for an update")])
+            raise self.invalid(
+                current.name, [invalid("metadata.resourceVersion", GoText("0x0"), "must be specified for an update")]
+            )
         if wanted != meta["resourceVersion"]:
             raise self.modified(current.name)
 
@@ -299,6 +304,8 @@ class Registry:
                 return current
             if self.hooks.is_finished(tree):
                 return await self.remove(current, tree, by.dry_run)
+            if part is self.main and not by.dry_run and (claiming := self.hooks.claim(tree)) is not None:
+                await claiming
             obj = await self.write(current, tree, by.dry_run)
         except Exception:  # as in a create
             undo()

@@ -5,7 +5,7 @@ Upstream has the same seam: BeginCreate, BeginUpdate and AfterDelete of registry
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from sampan.api.resource import Tree
 
@@ -25,6 +25,10 @@ class Hooks:
 
     def begin_update(self, new: Tree, old: Tree, dry_run: bool) -> Undo:
         return nothing
+
+    def claim(self, new: Tree) -> Awaitable[None] | None:
+        """The last step before `new` is stored, where that must wait for something; None: it need not. May change `new`."""
+        return None
 
     def after_update(self, new: Tree, old: Tree) -> None:
         """An update is stored."""

@@ -33,6 +33,8 @@ class ServiceAddresses:
         self.holders: dict[str, Holder] = {}
         """By address in its canonical form."""
         self.changed: set[str] = set()
+        self.freed: set[str] = set()
+        """Those of `changed` that a Service is known to have given back."""
         self.wake = asyncio.Event()
         self._services = services
         self._cidrs = cidrs
@@ -58,6 +60,10 @@ class ServiceAddresses:
             self.changed |= addresses
             self.wake.set()
 
+    def give_back(self, addresses: set[str]) -> None:
+        self.freed |= addresses
+        self.look_at(addresses)
+
     def _address_of(self, service: CachedObject | None) -> str:
         text = "" if service is None else service.fields[self._place]
         try:
@@ -73,7 +79,7 @@ class ServiceAddresses:
             if before and before != now and self.holders.get(before) == holder:
                 del self.holders[before]
                 self._ranges.release(before)
-                self.look_at({before})
+                self.give_back({before})
             if now and self.holders.get(now) != holder:
                 self.holders.setdefault(now, holder)
                 self._ranges.mark(now)

@@ -7,7 +7,8 @@ of a single-stack cluster.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator, Sequence
+from typing import Protocol
 
 from sampan.api.errors import FieldError, StatusError, internal_error, invalid, invalid_object
 from sampan.api.resource import Tree
@@ -15,6 +16,7 @@ from sampan.apiserver.registry.allocators import AddressPool, AddressRanges, All
 from sampan.apiserver.registry.hooks import Hooks, Undo
 
 NONE = "None"
+_CLAIMS = 16
 _WITH_PORTS = ("NodePort", "LoadBalancer")
 
 
@@ -36,6 +38,18 @@ def ports_of(spec: Tree) -> set[int]:
     return found
 
 
+class Claims(Protocol):
+    """Who tells what the servers of one store have taken of what is each one's alone."""
+
+    async def claim(self, address: str, namespace: str, name: str) -> bool:
+        """False: it is another Service's. Raises StatusError."""
+        ...
+
+    def drop(self, addresses: Sequence[str]) -> None:
+        """The Service that claimed them is not to be."""
+        ...
+
+
 class _Transaction:
     """What one write took, to be given back if it fails; and what it frees, once it is stored."""
 
@@ -44,6 +58,7 @@ class _Transaction:
         self._ports = ports
         self._name = name
         self._taken_addresses: list[str] = []
+        self._picked: set[str] = set()
         self._taken_ports: list[int] = []
 
     def address(self, spec: Tree, wanted: str) -> str:
@@ -52,6 +67,7 @@ class _Transaction:
                 self._addresses.take(wanted)
             else:
                 wanted = self._addresses.pick()
+                self._picked.add(wanted)
         except Exhausted as error:
             raise internal_error(f"failed to allocate a serviceIP: {error}") from None
         except AllocationError as error:
@@ -74,6 +90,18 @@ class _Transaction:
         self._taken_ports.append(wanted)
         return wanted
 
+    @property
+    def addresses(self) -> list[str]:
+        return list(self._taken_addresses)
+
+    def another_address(self, lost: str) -> str:
+        """In place of one that the server picked and that is somebody else's: which it stays. Raises StatusError."""
+        self._taken_addresses.remove(lost)
+        if lost not in self._picked:
+            why = f"failed to allocate IP {lost}: provided IP is already allocated"
+            raise self._invalid(invalid("spec.clusterIPs", [lost], why))
+        return self.address({}, "")
+
     def undo(self) -> None:
         for address in self._taken_addresses:
             self._addresses.release(address)
@@ -90,7 +118,10 @@ class ServiceHooks(Hooks):
 
     def __init__(self, addresses: AddressPool, ports: PortPool) -> None:
         self.ranges = AddressRanges(addresses)
+        self.claims: Claims | None = None
+        """Of a store that other servers write, too, which may pick the same address at the same moment."""
         self._ports = ports
+        self._unclaimed: dict[str, _Transaction] = {}
 
     def rebuild(self, services: Iterator[Tree]) -> None:
         """Take what stored Services hold, and nothing else."""
@@ -127,7 +158,32 @@ class ServiceHooks(Hooks):
             # The answer shows what the write would have got; nobody holds it.
             taking.undo()
             return lambda: None
-        return taking.undo
+        if self.claims is None or not taking.addresses:
+            return taking.undo
+        uid = new["metadata"]["uid"]
+        self._unclaimed[uid] = taking
+
+        def undo() -> None:
+            self._unclaimed.pop(uid, None)
+            taking.undo()
+            if self.claims is not None:
+                self.claims.drop(taking.addresses)
+
+        return undo
+
+    def claim(self, new: Tree) -> Awaitable[None] | None:
+        taking = self._unclaimed.pop(new["metadata"].get("uid", ""), None)
+        return None if taking is None or self.claims is None else self._claim(self.claims, new, taking)
+
+    async def _claim(self, claims: Claims, new: Tree, taking: _Transaction) -> None:
+        spec, meta = new["spec"], new["metadata"]
+        [address] = taking.addresses
+        for _ in range(_CLAIMS):
+            if await claims.claim(address, meta["namespace"], meta["name"]):
+                return
+            address = spec["clusterIP"] = taking.another_address(address)
+            spec["clusterIPs"] = [address]
+        raise internal_error("failed to allocate a serviceIP: range is full")
 
     def _take_address(self, taking: _Transaction, spec: Tree, before: Tree) -> None:
         if not needs_address(spec):
