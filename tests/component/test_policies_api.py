@@ -73,7 +73,7 @@ def test_configurations_are_made_anew_only_over_what_was_seen(api: Api) -> None:
         assert stored["clientConfig"]["service"]["port"] == 443
         blind = await server.request("PUT", f"{path}/hooks", tree)
         assert blind.status == 422
-        assert "metadata.resourceVersion: Invalid value: 0" in blind.message
+        assert "metadata.resourceVersion: Invalid value: 0x0: must be specified for an update" in blind.message
         changed = await server.request("PUT", f"{path}/hooks", made.tree | {"webhooks": []})
         assert changed.tree["metadata"]["generation"] == 2
 
