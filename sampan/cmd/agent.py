@@ -95,7 +95,7 @@ def socket_path(endpoint: str) -> str:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config = process.client_config(arguments, "agent")
+    config = process.client_config(arguments, "kubelet")
     files = {
         "serving_cert": process.read_file(arguments.tls_cert_file, "--tls-cert-file"),
         "serving_key": process.read_file(arguments.tls_private_key_file, "--tls-private-key-file"),

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sampan.client.transport import Transport
     from sampan.controllers.manager import ControllerManager, ControllerManagerOptions
 
-    config = process.client_config(arguments, "controller-manager")
+    config = process.client_config(arguments, "kube-controller-manager")
     options = ControllerManagerOptions(
         ca_pem=process.read_file(arguments.root_ca_file, "--root-ca-file"),
         cluster_cidr=arguments.cluster_cidr,

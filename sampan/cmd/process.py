@@ -88,11 +88,12 @@ def read_file(path: str, flag: str) -> bytes:
 
 
 def client_config(arguments: argparse.Namespace, component: str) -> ClientConfig:
-    """From --kubeconfig. Raises ClusterError."""
+    """From --kubeconfig; `component` is upstream's name, by which managedFields tell who wrote what. Raises ClusterError."""
 
+    from sampan import GIT_VERSION
     from sampan.client.kubeconfig import load
 
     try:
-        return replace(load(arguments.kubeconfig), user_agent=f"sampan-{component}")
+        return replace(load(arguments.kubeconfig), user_agent=f"{component}/{GIT_VERSION}")
     except (OSError, ValueError) as error:
         raise ClusterError(f"--kubeconfig {arguments.kubeconfig} cannot be used: {error}") from None

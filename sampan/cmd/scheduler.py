@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sampan.client.transport import Transport
     from sampan.scheduler.loop import Scheduler
 
-    config = process.client_config(arguments, "scheduler")
+    config = process.client_config(arguments, "kube-scheduler")
 
     async def work() -> None:
         async with Transport(config) as transport:

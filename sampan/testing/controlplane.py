@@ -56,7 +56,9 @@ class Credentials:
 
     def client(self, url: str, user: str, *groups: str) -> ClientConfig:
         cert, key = self.ca.issue(user, groups, usages=(CLIENT,))
-        return ClientConfig(url, self.ca.cert_pem, cert_pem=cert, key_pem=key)
+        # Components are called as upstream's: managedFields say so.
+        agent = user.removeprefix("system:") if user.startswith("system:kube-") else "sampan"
+        return ClientConfig(url, self.ca.cert_pem, cert_pem=cert, key_pem=key, user_agent=agent)
 
 
 @dataclass(slots=True)
@@ -149,7 +151,8 @@ class ControlPlane:
             client_ca=self._credentials.ca.cert_pem,
             manage_cgroups=False,
         )
-        transport = CountedTransport(ClientConfig(self.url, self._credentials.ca.cert_pem, cert, key), self.traffic)
+        agent = ClientConfig(self.url, self._credentials.ca.cert_pem, cert, key, user_agent="kubelet")
+        transport = CountedTransport(agent, self.traffic)
         self._transports.append(transport)
         client = Client(transport, self._clock, max_in_flight=NODE_CONNECTIONS)
         self._nodes[name] = SimulatedNode(config, client, SimulatedRuntime(self._clock, addresses=self._addresses))
