@@ -67,11 +67,21 @@ def scale_of(tree: Tree, scale: Scale) -> Tree:
 
 def scale(endpoint: Endpoint, request: Request, info: RequestInfo) -> Answer | Awaitable[Answer]:
     if info.verb == "get":
-        rules = _rules(endpoint)
-        return _show(request, scale_of(endpoint.registry.get(info.namespace, info.name).tree(), rules))
+        return _read(endpoint, request, info) if endpoint.registry.feed.local else _read_later(endpoint, request, info)
     if info.verb in ("update", "patch"):
         return _write(endpoint, request, info)
     raise method_not_allowed()
+
+
+def _read(endpoint: Endpoint, request: Request, info: RequestInfo) -> Response:
+    obj = endpoint.registry.get(info.namespace, info.name)
+    return _show(request, scale_of(endpoint.registry.tree_of(obj), _rules(endpoint)))
+
+
+async def _read_later(endpoint: Endpoint, request: Request, info: RequestInfo) -> Response:
+    """Where somebody else may have written."""
+    await endpoint.registry.feed.reach_now()
+    return _read(endpoint, request, info)
 
 
 def _rules(endpoint: Endpoint) -> Scale:
@@ -119,7 +129,7 @@ async def _write(endpoint: Endpoint, request: Request, info: RequestInfo) -> Ans
         return old
 
     obj = await registry.update(info.namespace, info.name, change, by)
-    return _show(request, scale_of(obj.tree(), rules))
+    return _show(request, scale_of(registry.tree_of(obj), rules))
 
 
 def _wanted(request: Request, shown: Tree, info: RequestInfo) -> Tree:
