@@ -1,0 +1,162 @@
+"""Verbs and subresources of custom resources: the generic code, and where it differs from built-in kinds."""
+
+from __future__ import annotations
+
+from tests.component.conftest import Api, Served
+from tests.component.definitions import GROUP, Tree, crd, cron, crons, define, version
+from tests.component.test_custom_versions import answer, both, conversion
+from tests.component.webhooks import webhook
+
+SCALE = {
+    "specReplicasPath": ".spec.replicas",
+    "statusReplicasPath": ".status.replicas",
+    "labelSelectorPath": ".status.labelSelector",
+}
+
+
+def scaled(name: str = "v1", *, storage: bool = True) -> Tree:
+    return version(name, storage=storage, subresources={"status": {}, "scale": SCALE})
+
+
+def test_the_status_is_written_by_its_subresource_only(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        await define(served, crd("CronTab", scaled()))
+        made = (await served.request("POST", crons(), {**cron("a"), "status": {"replicas": 9}})).tree
+        assert "status" not in made
+        changed = {**made, "spec": {"replicas": 5}, "status": {"replicas": 3}}
+        shown = (await served.request("PUT", crons(name="a", subresource="status"), changed)).tree
+        assert (shown["spec"], shown["status"], shown["metadata"]["generation"]) == ({"replicas": 1}, {"replicas": 3}, 1)
+        shown = (await served.patch(crons(name="a"), {"spec": {"replicas": 2}, "status": {"replicas": 7}})).tree
+        assert (shown["spec"], shown["status"], shown["metadata"]["generation"]) == ({"replicas": 2}, {"replicas": 3}, 2)
+
+    api(scenario)
+
+
+def test_the_scale_is_read_and_written_in_every_version(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        await define(served, crd("CronTab", scaled(), scaled("v2", storage=False)))
+        await served.request("POST", crons(), cron("a", replicas=2))
+        await served.patch(crons(name="a", subresource="status"), {"status": {"replicas": 1, "labelSelector": "a=b"}})
+        for shown in ("v1", "v2"):
+            scale = (await served.get(crons(shown, "a", "scale"))).tree
+            assert (scale["spec"], scale["status"]) == ({"replicas": 2}, {"replicas": 1, "selector": "a=b"})
+        written = await served.patch(crons("v2", "a", "scale"), {"spec": {"replicas": 4}})
+        assert written.tree["spec"] == {"replicas": 4}
+        assert (await served.get(crons(name="a"))).tree["spec"]["replicas"] == 4
+        refused = await served.patch(crons(name="a", subresource="scale"), {"spec": {"replicas": 11}})
+        assert refused.status == 422
+        assert "spec.replicas" in refused.message
+
+    api(scenario)
+
+
+def test_a_version_that_a_webhook_makes_has_all_verbs_from_the_first_request_on(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        async with webhook(answer) as hook:
+            for verb in ("delete", "patch", "apply", "collection", "table"):
+                kind = verb.capitalize()
+                plural = f"{verb}s"
+                await define(served, crd(kind, *both(), conversion=conversion(hook)))
+                first = f"/apis/{GROUP}/v1/namespaces/default/{plural}"
+                second = f"/apis/{GROUP}/v2/namespaces/default/{plural}"
+                assert (await served.request("POST", first, cron("a", kind=kind, at="h:1"))).status == 201
+                if verb == "delete":
+                    assert (await served.delete(f"{second}/a")).status == 200
+                elif verb == "patch":
+                    patched = await served.patch(f"{second}/a", {"spec": {"port": "2"}})
+                    assert patched.tree["spec"] == {"host": "h", "port": "2"}
+                    assert (await served.get(f"{first}/a")).tree["spec"] == {"at": "h:2"}
+                elif verb == "apply":
+                    tree = cron("a", "v2", kind, host="h", port="1")
+                    applied = await served.patch(
+                        f"{second}/a", tree, "application/apply-patch+yaml", query={"fieldManager": "me", "force": "true"}
+                    )
+                    assert applied.status == 200, applied.body
+                elif verb == "collection":
+                    assert len((await served.delete(second)).tree["items"]) == 1
+                else:
+                    table = await served.get(second, accept="application/json;as=Table;v=v1;g=meta.k8s.io")
+                    assert [row["cells"][0] for row in table.tree["rows"]] == ["a"]
+
+    api(scenario)
+
+
+def test_what_only_compiled_kinds_understand_is_refused_by_its_media_type(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        await define(served, crd())
+        await served.request("POST", crons(), cron("a"))
+        patched = await served.patch(crons(name="a"), {}, "application/strategic-merge-patch+json")
+        assert patched.status == 415
+        assert patched.message.endswith(
+            "accepted media types include: application/json-patch+json, application/merge-patch+json, "
+            "application/apply-patch+yaml"
+        )
+        posted = await served.request("POST", crons(), b"k8s\0", content_type="application/vnd.kubernetes.protobuf")
+        assert posted.status == 415
+
+    api(scenario)
+
+
+def test_selectors_pages_tables_and_collections_work_as_for_any_kind(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        columns = [{"name": "Image", "type": "string", "jsonPath": ".spec.image"}]
+        one = version(selectableFields=[{"jsonPath": ".spec.image"}], additionalPrinterColumns=columns)
+        await define(served, crd("CronTab", one))
+        for number in range(6):
+            tree = cron(f"a{number}", image="odd" if number % 2 else "even")
+            tree["metadata"]["labels"] = {"n": str(number)}
+            await served.request("POST", crons(), tree)
+        for query, count in (
+            ({"fieldSelector": "spec.image=odd"}, 3),
+            ({"labelSelector": "n in (1,2)"}, 2),
+            ({"fieldSelector": "metadata.name=a1"}, 1),
+            ({"limit": "4"}, 4),
+        ):
+            assert len((await served.get(crons(), query=query)).tree["items"]) == count
+        unknown = await served.get(crons(), query={"fieldSelector": "spec.replicas=1"})
+        assert (unknown.status, unknown.message) == (400, "field label not supported: spec.replicas")
+        table = await served.get(crons(), accept="application/json;as=Table;v=v1;g=meta.k8s.io")
+        assert [column["name"] for column in table.tree["columnDefinitions"]] == ["Name", "Image"]
+        assert table.tree["rows"][1]["cells"] == ["a1", "odd"]
+        async with served.watch(crons(), {"fieldSelector": "spec.image=odd", "resourceVersion": "0"}) as events:
+            assert [name for _, name in await events.names(3)] == ["a1", "a3", "a5"]
+            await served.patch(crons(name="a1"), {"spec": {"image": "even"}})
+            assert (await events.next())[0] == "DELETED"
+        deleted = await served.delete(crons(), query={"fieldSelector": "spec.image=odd"})
+        assert [item["metadata"]["name"] for item in deleted.tree["items"]] == ["a3", "a5"]
+
+    api(scenario)
+
+
+def test_who_may_do_what_with_a_custom_resource_is_the_roles_to_say(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        await define(served, crd())
+        user = served.connect("reader")
+        assert (await served.get(crons(), by=user)).status == 403
+        rules = [{"apiGroups": [GROUP], "resources": ["crontabs"], "verbs": ["list"]}]
+        role = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+        await served.request("POST", role, {"metadata": {"name": "cron-reader"}, "rules": rules})
+        subject = {"kind": "User", "name": "reader", "apiGroup": "rbac.authorization.k8s.io"}
+        reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cron-reader"}
+        binding = {"metadata": {"name": "cron-reader"}, "roleRef": reference, "subjects": [subject]}
+        await served.request("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", binding)
+        assert (await served.get(crons(), by=user)).status == 200
+        refused = await served.request("POST", crons(), cron("a"), by=user)
+        assert refused.message == (
+            'crontabs.stable.example.com is forbidden: User "reader" cannot create resource "crontabs" in API group '
+            '"stable.example.com" in the namespace "default"'
+        )
+
+    api(scenario)
+
+
+def test_an_old_version_warns_on_every_answer(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        await define(served, crd("CronTab", version("v1beta1", storage=False, deprecated=True), version()))
+        found = await served.get(crons("v1beta1"))
+        assert found.header("warning") == [
+            '299 - "stable.example.com/v1beta1 CronTab is deprecated; use stable.example.com/v1 CronTab"'
+        ]
+        assert (await served.get(crons())).header("warning") == []
+
+    api(scenario)
