@@ -179,12 +179,14 @@ class Registry:
             if resource.strategy.warn is not None:
                 by.warnings += resource.strategy.warn(tree, None)
             put(tree, managed)
-            self.admission.validate(attributes)
+            if (waiting := self.admission.validate(attributes)) is not None:
+                await waiting
             if not by.dry_run and (claiming := self.hooks.claim(tree)) is not None:
                 await claiming
             return await self._store_new(self.cache.key(namespace, name), tree, by.dry_run)
         except Exception:  # a cancelled write may yet be stored: what it took stays taken
             undo()
+            attributes.failed()
             raise
 
     async def _admit(self, attributes: Attributes, managed: Raw | None, held: Raw | None) -> Raw | None:
@@ -299,7 +301,8 @@ class Registry:
             is_same = tree == old and are_same(managed, held) and not current.outdated
             put(tree, managed)
             put(old, held)
-            self.admission.validate(attributes)
+            if (waiting := self.admission.validate(attributes)) is not None:
+                await waiting
             if is_same:
                 return current
             if self.hooks.is_finished(tree):
@@ -309,6 +312,7 @@ class Registry:
             obj = await self.write(current, tree, by.dry_run)
         except Exception:  # as in a create
             undo()
+            attributes.failed()
             raise
         if not by.dry_run:
             self.hooks.after_update(tree, old)
