@@ -9,12 +9,17 @@ from sampan.apiserver.admission.certificaterequester import CertificateRequester
 from sampan.apiserver.admission.certificatesigning import CertificateSigning
 from sampan.apiserver.admission.certificatesubjectrestriction import CertificateSubjectRestriction
 from sampan.apiserver.admission.chain import Plugin
+from sampan.apiserver.admission.claimresize import PersistentVolumeClaimResize
+from sampan.apiserver.admission.defaultclasses import DefaultIngressClass, DefaultStorageClass
 from sampan.apiserver.admission.defaulttolerations import DefaultTolerationSeconds
+from sampan.apiserver.admission.limitranger import LimitRanger
 from sampan.apiserver.admission.namespacelifecycle import NamespaceLifecycle
 from sampan.apiserver.admission.noderestriction import NodeRestriction
 from sampan.apiserver.admission.paramaccess import ParamAccess
 from sampan.apiserver.admission.priority import Priority
+from sampan.apiserver.admission.runtimeclass import RuntimeClass
 from sampan.apiserver.admission.serviceaccount import ServiceAccount
+from sampan.apiserver.admission.storageprotection import StorageObjectInUseProtection
 from sampan.apiserver.admission.taintnodes import TaintNodesByCondition
 from sampan.apiserver.authz.escalation import EscalationCheck
 from sampan.apiserver.context import Context
@@ -22,18 +27,25 @@ from sampan.apiserver.context import Context
 
 def default_plugins(context: Context) -> Sequence[Plugin]:
     namespaces = context.registry("", "namespaces").cache
+    storage_classes = context.registry("storage.k8s.io", "storageclasses").cache
     return (
         EscalationCheck(context.authorizer),
         NamespaceLifecycle(namespaces),
+        LimitRanger(context.registry("", "limitranges").cache),
         ServiceAccount(context.registry("", "serviceaccounts").cache, context.clock),
         NodeRestriction(context.registry("", "pods").cache),
         TaintNodesByCondition(),
         Priority(context.registry("scheduling.k8s.io", "priorityclasses").cache),
         DefaultTolerationSeconds(),
+        DefaultStorageClass(storage_classes),
+        StorageObjectInUseProtection(),
+        PersistentVolumeClaimResize(storage_classes),
+        RuntimeClass(context.registry("node.k8s.io", "runtimeclasses").cache),
         CertificateApproval(context.authorizer),
         CertificateSigning(context.authorizer),
         CertificateSubjectRestriction(),
         CertificateRequester(),
+        DefaultIngressClass(context.registry("networking.k8s.io", "ingressclasses").cache),
         ParamAccess(
             context.authorizer,
             context.scheme,

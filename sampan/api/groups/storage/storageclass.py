@@ -14,7 +14,7 @@ from sampan.api.resource import Column, Resource, Strategy, Tree
 RECLAIM_POLICIES = ("Delete", "Retain")
 BINDING_MODES = ("Immediate", "WaitForFirstConsumer")
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
-_DEFAULT_CLASS_OF_OLD = "storageclass.beta.kubernetes.io/is-default-class"
+DEFAULT_CLASS_OF_OLD = "storageclass.beta.kubernetes.io/is-default-class"
 _PARAMETERS_LIMIT_BYTES = 256 * 1024
 _PARAMETERS_LIMIT = 512
 
@@ -95,7 +95,7 @@ def _warn(new: Tree, old: Tree | None) -> list[str]:
 def _name(tree: Tree, now: float) -> str:
     meta = tree["metadata"]
     annotations, name = meta.get("annotations", {}), meta.get("name", "")
-    is_default = "true" in (annotations.get(DEFAULT_CLASS), annotations.get(_DEFAULT_CLASS_OF_OLD))
+    is_default = "true" in (annotations.get(DEFAULT_CLASS), annotations.get(DEFAULT_CLASS_OF_OLD))
     return f"{name} (default)" if is_default else name
 
 
