@@ -7,7 +7,6 @@ metadata is ObjectMeta as in every kind. Values of a wrong type are no matter of
 from __future__ import annotations
 
 from contextlib import suppress
-from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,7 +15,7 @@ from sampan.api import definitions
 from sampan.api.crd.defaulting import defaulter, prune_nulls
 from sampan.api.crd.embedded import BadMetadata, coerce, object_meta
 from sampan.api.crd.pruning import prune
-from sampan.api.crd.structure import Structure, Tree, Value
+from sampan.api.crd.structure import Structure, Tree, Value, copied
 from sampan.api.decoding import TypeProblem
 from sampan.api.fasttypes import convert_checked
 from sampan.api.schema import Schema
@@ -92,7 +91,7 @@ class CustomSchema(Schema):
         try:
             settled: Tree = msgspec.to_builtins(msgspec.convert(tree, self.custom_decoder.type, dec_hook=convert_checked))
         except (msgspec.ValidationError, RecursionError):
-            settled = deepcopy(tree)
+            settled = copied(tree)
             with suppress(BadMetadata, TypeProblem):
                 self.coerce(settled)
         self.default(settled)

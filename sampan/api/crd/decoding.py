@@ -6,14 +6,13 @@ As `sampan.api.decoding` for built-in kinds, of which it keeps all that is about
 from __future__ import annotations
 
 from collections.abc import Iterator
-from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from sampan.api.crd.embedded import BadMetadata
 from sampan.api.crd.fasttypes import fast_type
-from sampan.api.crd.structure import Tree, Value
+from sampan.api.crd.structure import Tree, Value, copied
 from sampan.api.decoding import Admitted, Decoder, Outcome, TypeProblem, unrecognized
 from sampan.api.errors import bad_request
 from sampan.api.fasttypes import convert_checked
@@ -21,6 +20,9 @@ from sampan.api.slowcheck import Repeating
 
 if TYPE_CHECKING:
     from sampan.api.crd.custom_schema import CustomSchema
+
+
+_TOO_DEEP: Final = Outcome(None, ["exceeded max depth"], [])
 
 
 class CustomDecoder(Decoder):
@@ -44,13 +46,19 @@ class CustomDecoder(Decoder):
             return Admitted(msgspec.to_builtins(typed), [])
         except (msgspec.ValidationError, RecursionError):
             pass
-        walked = self.walk(deepcopy(tree))
+        walked = self._walk_copy(tree)
         if walked.problems:
             raise TypeProblem(walked.problems[0])
         return Admitted(walked.tree, walked.strict)
 
     def check(self, tree: Tree) -> list[TypeProblem]:
-        return [TypeProblem(problem) for problem in self.walk(deepcopy(tree)).problems]
+        return [TypeProblem(problem) for problem in self._walk_copy(tree).problems]
+
+    def _walk_copy(self, tree: Tree) -> Outcome:
+        try:
+            return self.walk(copied(tree))
+        except RecursionError:
+            return _TOO_DEEP
 
     def walk(self, tree: Any) -> Outcome:
         """In place."""
@@ -61,7 +69,7 @@ class CustomDecoder(Decoder):
         except (TypeProblem, BadMetadata) as problem:
             return Outcome(None, [str(problem)], [])
         except RecursionError:
-            return Outcome(None, ["exceeded max depth"], [])
+            return _TOO_DEEP
         return Outcome(tree, [], list(dict.fromkeys(strict)))
 
 

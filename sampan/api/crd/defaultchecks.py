@@ -5,13 +5,11 @@ After k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting/{validation
 
 from __future__ import annotations
 
-from copy import deepcopy
-
 from sampan.api.crd.embedded import BadMetadata, coerce, validate_embedded
 from sampan.api.crd.pruning import prune
 from sampan.api.crd.rules import BUDGET, rules_of
 from sampan.api.crd.structural import inner_schemas
-from sampan.api.crd.structure import META_FIELDS, Structure, Tree, Value
+from sampan.api.crd.structure import META_FIELDS, Structure, Tree, Value, copied
 from sampan.api.crd.values import judge
 from sampan.api.crd.verdict import Place
 from sampan.api.errors import FieldError, invalid
@@ -61,19 +59,19 @@ class _Walk:
         place, default = f"{path}.default", structure.default
         errors: list[FieldError] = []
         if self.pruned:
-            left = deepcopy(default)
+            left = copied(default)
             prune(left, structure, root=structure.embedded)
             if left != default:
                 errors.append(invalid(place, shown(default), "must not have unknown fields"))
         try:
-            coerce(deepcopy(default), structure, place)
+            coerce(copied(default), structure, place)
         except BadMetadata as bad:
             return [*errors, bad.error]
         return errors + validate_embedded(default, structure, place)
 
     def _in_meta(self, structure: Structure, root: Structure, way: list[str | None], path: str) -> list[FieldError]:
         """A default of metadata is judged within an object that has nothing else."""
-        tree = _surrounding(deepcopy(structure.default), way)
+        tree = _surrounding(copied(structure.default), way)
         tree.setdefault("kind", "Validation")
         tree.setdefault("apiVersion", "validation/v1")
         try:
@@ -110,7 +108,7 @@ def prune_defaults(raw: Tree) -> Tree:
 def _pruned(raw: Tree) -> Tree:
     raw = dict(raw)
     if isinstance(raw.get("default"), (dict, list)):
-        raw["default"] = deepcopy(raw["default"])
+        raw["default"] = copied(raw["default"])
         prune(raw["default"], Structure(raw))
     for key in ("items", "additionalProperties"):
         if isinstance(raw.get(key), dict):

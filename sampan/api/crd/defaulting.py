@@ -6,9 +6,8 @@ https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resou
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
 
-from sampan.api.crd.structure import Structure, Value
+from sampan.api.crd.structure import Structure, Value, copied
 
 Defaulter = Callable[[Value], None]
 
@@ -45,7 +44,7 @@ def _of_lists(structure: Structure) -> Defaulter | None:
         if isinstance(value, list):
             for index, item in enumerate(value):
                 if item is None and not nullable:
-                    value[index] = deepcopy(default)
+                    value[index] = copied(default)
                 if inner is not None:
                     inner(value[index])
 
@@ -64,7 +63,7 @@ def _of_objects(structure: Structure) -> Defaulter | None:
             return
         for name, default, nullable in defaults:
             if name not in value or (value[name] is None and not nullable):
-                value[name] = deepcopy(default) if isinstance(default, (dict, list)) else default
+                value[name] = copied(default) if isinstance(default, (dict, list)) else default
         for name, inner in below:
             if name in value:
                 inner(value[name])
@@ -87,7 +86,7 @@ def _of_values(structure: Structure) -> Defaulter | None:
             if key in named:
                 continue
             if value[key] is None and not nullable:
-                value[key] = deepcopy(default)
+                value[key] = copied(default)
             if inner is not None:
                 inner(value[key])
 

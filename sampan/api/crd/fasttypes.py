@@ -6,7 +6,6 @@ patience; a refusal is never an error by itself. `judging` knows which keywords 
 
 from __future__ import annotations
 
-from copy import deepcopy
 from types import GenericAlias
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -15,7 +14,7 @@ import msgspec
 from sampan.api.crd.defaulting import prune_nulls
 from sampan.api.crd.embedded import BadMetadata, coerce
 from sampan.api.crd.pruning import prune
-from sampan.api.crd.structure import META_FIELDS, Structure, Tree, Value
+from sampan.api.crd.structure import META_FIELDS, Structure, Tree, Value, copied
 from sampan.api.definitions import OBJECT_META
 from sampan.api.fasttypes import Checked, type_for
 from sampan.api.schema import schema_of
@@ -58,7 +57,7 @@ def _keeping_root(schema: CustomSchema) -> Any:
         def convert(value: Value) -> Value:
             if not isinstance(value, dict) or not all(isinstance(value.get(key), str) for key in ("apiVersion", "kind")):
                 raise TypeError
-            tree = deepcopy(value)
+            tree = copied(value)
             if not (tree["apiVersion"] and tree["kind"]) or schema.coerce(tree):
                 raise ValueError
             return tree
@@ -106,7 +105,7 @@ def _keeping_type(structure: Structure) -> Any:
         def convert(value: Value) -> Value:
             if not isinstance(value, dict):
                 raise TypeError
-            copy = deepcopy(value)
+            copy = copied(value)
             prune(copy, structure)
             prune_nulls(copy, structure)
             try:

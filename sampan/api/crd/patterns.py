@@ -28,6 +28,7 @@ _REASONS = {
     "invalid perl operator": "invalid or unsupported Perl syntax",
     "trailing \\": "trailing backslash at end of expression",
     "bad repetition size": "invalid repeat count",
+    "invalid repetition size": "invalid repeat count",
     "invalid UTF-8": "invalid UTF-8",
     "invalid escape sequence": "invalid escape sequence",
 }

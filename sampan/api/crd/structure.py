@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 Tree = dict[str, Any]
 Value = Any
 """A JSON value."""
 
+copied: Final = msgspec.to_builtins
+"""A JSON value of one's own, as deep as it goes."""
 META_FIELDS: Final = frozenset(("apiVersion", "kind", "metadata"))
 
 

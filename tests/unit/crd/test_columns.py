@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sampan.api.crd.resources import build_resources
 from sampan.api.jsonpath import JSONPathError, compile_path
 from tests.unit.crd.objects import Tree, created, definition, foo, obj, resource, version
 
@@ -111,8 +112,6 @@ def test_selectable_fields_are_words() -> None:
 
 
 def test_a_resource_goes_by_the_names_that_were_accepted() -> None:
-    from sampan.api.crd.resources import build_resources
-
     names = {"plural": "foos", "singular": "foo", "kind": "Foo", "listKind": "Foos", "shortNames": ["f"], "categories": ["all"]}
     crd = created(definition(scope="Cluster", versions=[version(), version("v2", served=False), version("v3")]))
     crd["status"]["acceptedNames"] = names
@@ -124,8 +123,6 @@ def test_a_resource_goes_by_the_names_that_were_accepted() -> None:
 
 
 def test_a_deprecated_version_names_the_one_to_use() -> None:
-    from sampan.api.crd.resources import build_resources
-
     versions = [
         version("v1", deprecated=True),
         version("v1beta1", deprecated=True, deprecationWarning="go away"),

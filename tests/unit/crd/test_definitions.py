@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sampan.api.groups.apiextensions.customresourcedefinition import RESOURCE
 from tests.unit.crd.objects import Tree, created, definition, definition_errors, obj, update_errors, version
 
 _LABEL = (
@@ -185,8 +186,6 @@ def test_an_update_may_keep_what_the_old_definition_got_away_with(schema: Tree) 
 
 
 def test_a_changed_spec_is_a_new_generation_and_a_new_storage_version_is_remembered() -> None:
-    from sampan.api.groups.apiextensions.customresourcedefinition import RESOURCE
-
     old, new = created(definition()), created(definition(versions=[version(storage=False), version("v2", storage=True)]))
     new["status"] = {"storedVersions": ["forged"]}
     RESOURCE.strategy.prepare_update(new, old)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.crd.objects import Tree, definition, definition_errors, obj
+from sampan.api.errors import StatusError
+from tests.unit.crd.objects import Tree, created, definition, definition_errors, obj, version
 
 ROOT = "spec.validation.openAPIV3Schema"
 STRING: Tree = {"type": "string"}
@@ -134,8 +135,6 @@ def test_a_schema_that_is_not_structural_is_refused(schema: Tree, mistake: str) 
 
 
 def test_schemas_that_differ_are_reported_by_version() -> None:
-    from tests.unit.crd.objects import version
-
     crd = definition(versions=[version(), version("v2", obj(a={}))])
     found = definition_errors(crd)
     assert found == [
@@ -145,10 +144,16 @@ def test_schemas_that_differ_are_reported_by_version() -> None:
 
 
 def test_a_wrong_type_below_items_is_found_while_decoding() -> None:
-    from sampan.api.errors import StatusError
-    from tests.unit.crd.objects import created
-
     with pytest.raises(StatusError) as refused:
         created(definition(obj(a={"type": "array", "items": {"type": 3}})))
     assert refused.value.code == 400
     assert "cannot unmarshal number into Go struct field JSONSchemaProps.type of type string" in refused.value.message
+
+
+def test_a_schema_too_deep_to_walk_is_refused_while_decoding() -> None:
+    schema: Tree = {"type": "string"}
+    for _ in range(120):
+        schema = obj(a=schema)
+    with pytest.raises(StatusError) as refused:
+        created(definition(schema))
+    assert (refused.value.code, "exceeded max depth" in refused.value.message) == (400, True)
