@@ -15,7 +15,7 @@ from sampan.apiserver.aggregation.remotes import GROUP
 from sampan.apiserver.bootstrap import ensure
 from sampan.apiserver.context import Context
 from sampan.lib.log import get_logger
-from sampan.store.base import StoreUnavailable
+from sampan.store.base import Conflict, StoreUnavailable
 
 _MANAGED = "kube-aggregator.kubernetes.io/automanaged"
 _ON_START, _ALWAYS = "onstart", "true"
@@ -43,7 +43,7 @@ class Registration:
             try:
                 await self._sync()
                 self._started = True
-            except (StatusError, StoreUnavailable) as error:
+            except (StatusError, StoreUnavailable, Conflict) as error:  # a conflict: another server was quicker
                 log.warning("APIServices could not be written", error=repr(error))
                 await self._context.clock.sleep(_RETRY_SECONDS)
                 self._changed.set()
