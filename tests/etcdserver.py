@@ -8,6 +8,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 BINARY = Path("/usr/bin/etcd")
@@ -21,19 +22,24 @@ def free_port() -> int:
 
 
 class EtcdServer:
-    """One member. `restart` begins it again on its old ports with what it had written."""
+    """One member, of a cluster of those with `peers`' ports. After `kill` or `stop`, `start` begins it again on its old ports
+    with what it had written."""
 
-    def __init__(self, directory: Path, *flags: str) -> None:
+    def __init__(self, directory: Path, *flags: str, scheme: str = "http", peers: Sequence[int] = (), number: int = 0) -> None:
         self.directory = directory
-        self.port, peer = free_port(), free_port()
-        self.endpoint = f"127.0.0.1:{self.port}"
+        directory.mkdir(exist_ok=True)
+        peers = peers or (free_port(),)
+        self.endpoint, self._health = f"127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"
+        peer = f"http://127.0.0.1:{peers[number]}"
         self._flags = (
+            f"--name=m{number}",
             f"--data-dir={directory}/data",
-            f"--listen-client-urls=http://{self.endpoint}",
-            f"--advertise-client-urls=http://{self.endpoint}",
-            f"--listen-peer-urls=http://127.0.0.1:{peer}",
-            f"--initial-advertise-peer-urls=http://127.0.0.1:{peer}",
-            f"--initial-cluster=default=http://127.0.0.1:{peer}",
+            f"--listen-client-urls={scheme}://{self.endpoint}",
+            f"--advertise-client-urls={scheme}://{self.endpoint}",
+            f"--listen-metrics-urls={self._health}",
+            f"--listen-peer-urls={peer}",
+            f"--initial-advertise-peer-urls={peer}",
+            "--initial-cluster=" + ",".join(f"m{index}=http://127.0.0.1:{port}" for index, port in enumerate(peers)),
             # Shorter than on a network: a lone member elects itself sooner, and leases may be as short as a second.
             "--heartbeat-interval=10",
             "--election-timeout=100",
@@ -43,8 +49,16 @@ class EtcdServer:
 
     def start(self) -> None:
         """Returns when it answers."""
+        self.begin()
+        self.wait()
+
+    def begin(self) -> None:
+        """As `start`, without waiting for the others that it needs for a quorum."""
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen([BINARY, *self._flags], stdout=log, stderr=log)
+
+    def wait(self) -> None:
+        assert self._process is not None
         deadline = time.monotonic() + 30
         while not self.is_healthy():
             assert time.monotonic() < deadline and self._process.poll() is None, (self.directory / "log").read_text()[-2000:]
@@ -52,7 +66,7 @@ class EtcdServer:
 
     def is_healthy(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://{self.endpoint}/health", timeout=2) as answer:
+            with urllib.request.urlopen(f"{self._health}/health", timeout=2) as answer:
                 return b'"true"' in answer.read()
         except (OSError, urllib.error.URLError):
             return False

@@ -14,6 +14,7 @@ import uvloop
 from sampan.lib.clock import RealClock
 from sampan.store.etcd import EtcdStore
 from sampan.store.memory import MemoryStore
+from sampan.store.transfer import clear
 from tests.component.conftest import Api, Served, core
 from tests.etcdserver import BINARY, MISSING, EtcdServer
 
@@ -22,14 +23,31 @@ Scenario = Callable[[Served, Served], Awaitable[None]]
 Pair = Callable[[Scenario], None]
 
 
+@pytest.fixture(scope="module")
+def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdServer]:
+    """One for all tests; `pair` empties it."""
+    yield from run_etcd(tmp_path_factory.mktemp("etcd"))
+
+
 @pytest.fixture
-def etcd(tmp_path: Path) -> Iterator[EtcdServer]:
+def own_etcd(tmp_path: Path) -> Iterator[EtcdServer]:
+    yield from run_etcd(tmp_path)
+
+
+def run_etcd(directory: Path) -> Iterator[EtcdServer]:
     if not BINARY.exists():
         pytest.skip(MISSING)
-    server = EtcdServer(tmp_path)
+    server = EtcdServer(directory)
     server.start()
     yield server
     server.stop()
+
+
+async def empty(etcd: EtcdServer) -> None:
+    store = EtcdStore([etcd.endpoint])
+    await store.open()
+    await clear(store)
+    await store.close()
 
 
 @asynccontextmanager
@@ -47,6 +65,7 @@ async def servers(api: Api, etcd: EtcdServer, *addresses: str) -> AsyncIterator[
 def pair(api: Api, etcd: EtcdServer) -> Pair:
     def run(scenario: Scenario) -> None:
         async def main() -> None:
+            await empty(etcd)
             async with asyncio.timeout(60), servers(api, etcd, "10.0.0.1", "10.0.0.2") as (one, other):
                 await scenario(one, other)
 
@@ -190,7 +209,8 @@ def test_services_of_both_servers_get_addresses_of_their_own(pair: Pair) -> None
     pair(scenario)
 
 
-def test_the_endpoints_of_kubernetes_are_all_servers_that_live(api: Api, etcd: EtcdServer) -> None:
+def test_the_endpoints_of_kubernetes_are_all_servers_that_live(api: Api, own_etcd: EtcdServer) -> None:
+    etcd = own_etcd
     path = core("endpoints", "default", "kubernetes")
 
     async def endpoints(server: Served) -> list[str]:
@@ -213,9 +233,11 @@ def test_the_endpoints_of_kubernetes_are_all_servers_that_live(api: Api, etcd: E
 
 
 def test_without_etcd_old_reads_go_on_and_others_say_why_not(
-    api: Api, etcd: EtcdServer, monkeypatch: pytest.MonkeyPatch
+    api: Api, own_etcd: EtcdServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    etcd = own_etcd
     monkeypatch.setattr("sampan.store.etcdclient.CALL_SECONDS", 0.5)
+    monkeypatch.setattr("sampan.apiserver.registry.feed._CHECK_SECONDS", 0.1)
 
     async def main() -> None:
         async with asyncio.timeout(60), servers(api, etcd, "10.0.0.1") as (server,):
@@ -247,8 +269,10 @@ def test_without_etcd_old_reads_go_on_and_others_say_why_not(
     uvloop.run(main())
 
 
-def test_an_etcd_that_hangs_is_given_up_in_time(api: Api, etcd: EtcdServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_etcd_that_hangs_is_given_up_in_time(api: Api, own_etcd: EtcdServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    etcd = own_etcd
     monkeypatch.setattr("sampan.store.etcdclient.CALL_SECONDS", 0.5)
+    monkeypatch.setattr("sampan.apiserver.registry.feed._CHECK_SECONDS", 0.1)
 
     async def main() -> None:
         async with asyncio.timeout(60), servers(api, etcd, "10.0.0.1") as (server,):

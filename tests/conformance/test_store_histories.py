@@ -86,7 +86,7 @@ class Model:
         return False
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=HISTORIES, compact_at=st.floats(0, 1))
 def test_any_concurrent_history_is_that_of_a_sequential_map(
     on_store: OnStore, history: list[list[Step]], compact_at: float
@@ -132,19 +132,21 @@ async def play_round(store: Store, steps: list[Step], model: Model) -> list[Outc
     return outcomes
 
 
+async def check_state(store: Store, state: dict[str, Entry], revision: int) -> None:
+    for prefix in ("/a/", "/a", "/b/", ""):
+        wanted = [state[key] for key in sorted(state) if key.startswith(prefix)]
+        page = await store.list(prefix, revision=revision)
+        assert list(page.entries) == wanted
+        first = await store.list(prefix, limit=2, revision=revision)
+        assert (list(first.entries), first.remaining) == (wanted[:2], max(len(wanted) - 2, 0))
+    for key in ("/a/1", "/a0", "/c"):
+        assert await store.get(key, revision) == state.get(key)
+
+
 async def check(store: Store, model: Model, floor: int) -> None:
     """Reads at every revision from `floor` on, lists in pages, and replayed watches agree with the model."""
     assert await store.current_revision() == model.revision
-    for revision in range(floor, model.revision + 1):
-        state = model.states[revision]
-        for prefix in ("/a/", "/a", "/b/", ""):
-            wanted = [state[key] for key in sorted(state) if key.startswith(prefix)]
-            page = await store.list(prefix, revision=revision)
-            assert list(page.entries) == wanted
-            first = await store.list(prefix, limit=2, revision=revision)
-            assert (list(first.entries), first.remaining) == (wanted[:2], max(len(wanted) - 2, 0))
-        for key in ("/a/1", "/a0", "/c"):
-            assert await store.get(key, revision) == state.get(key)
+    await asyncio.gather(*(check_state(store, model.states[at], at) for at in range(floor, model.revision + 1)))
     wanted_events = [event for event in model.events if event.revision > floor]
     if wanted_events:
         watch = store.watch("", floor)
