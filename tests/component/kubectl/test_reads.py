@@ -178,7 +178,10 @@ def test_endpoints_are_shown_with_a_warning(kubectl: Kubectl) -> None:
             "cluster scope",
         ),
         (("exec", "x", "--", "ls"), 'Error from server (NotFound): pods "x" not found'),
-        (("certificate", "approve", "x"), 'error: the server doesn\'t have a resource type "certificatesigningrequests"'),
+        (
+            ("certificate", "approve", "x"),
+            'Error from server (NotFound): certificatesigningrequests.certificates.k8s.io "x" not found',
+        ),
         (("top", "pods"), "error: Metrics API not available"),
     ],
 )
