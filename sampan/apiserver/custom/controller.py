@@ -86,6 +86,8 @@ class DefinitionController:
             self._queue.add(event.object.name)
 
     async def _sync(self, name: str) -> None:
+        # All servers take definitions in the order they came in; so names that another has given out are seen here.
+        await self._context.feed.catch_up()
         found = self._definitions.cache.get("", name)
         if found is None:
             self._offer_names(name)

@@ -66,10 +66,14 @@ class CustomResources:
         return served is not None and served.identity == identity_of(crd)
 
     def settle(self, name: str) -> None:
-        """What is to be served of a definition is served, or cannot be."""
-        pending = self._pending.pop(name, None)
-        if pending is not None:
-            pending.set()
+        """What is to be served of a definition is served, or cannot be. One that has neither got its names nor been denied them
+        stays pending: some server is about to say."""
+        if name in self._pending and not self._is_undecided(name):
+            self._pending.pop(name).set()
+
+    def _is_undecided(self, name: str) -> bool:
+        found = self._context.registry(definition.GROUP, "customresourcedefinitions").cache.get("", name)
+        return found is not None and definition.condition(found.tree(), NAMES_ACCEPTED) is None
 
     def is_pending(self, group: str, plural: str) -> bool:
         """Whether what is served of a resource is about to change."""
