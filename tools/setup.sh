@@ -68,6 +68,9 @@ missing_packages() {
     if [ "$purpose" = bench ]; then
         have wrk || echo wrk
     fi
+    if [ "$purpose" = test ]; then
+        [ -x /usr/bin/etcd ] || echo etcd-server
+    fi
 }
 
 install_packages() {
@@ -82,6 +85,9 @@ install_packages() {
         apt-get install -q -y --no-install-recommends $packages
     case " $packages" in
         *" containerd "*) stop_new_daemon containerd.service ;;
+    esac
+    case " $packages " in
+        *" etcd-server "*) stop_new_daemon etcd.service ;;
     esac
 }
 
