@@ -299,3 +299,19 @@ def test_many_requests_for_a_version_begin_its_conversion_once(api: Api) -> None
             assert len(hook.asked) == 1
 
     api(scenario)
+
+
+def test_who_manages_what_in_one_version_is_kept_by_writes_in_another(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        async with webhook(answer) as hook:
+            await define(served, crd("CronTab", *both(), conversion=conversion(hook)))
+            tree = cron("a", at="h:1")
+            tree["metadata"]["labels"] = {"a": "b"}
+            await served.request("POST", crons(), tree, query={"fieldManager": "one"})
+            patched = await served.patch(crons("v2", "a"), {"spec": {"port": "2"}}, query={"fieldManager": "two"})
+            managed = {entry["manager"]: entry for entry in patched.tree["metadata"]["managedFields"]}
+            assert (managed["one"]["apiVersion"], managed["two"]["apiVersion"]) == (f"{GROUP}/v1", f"{GROUP}/v2")
+            assert managed["two"]["fieldsV1"] == {"f:spec": {"f:port": {}}}
+            assert managed["one"]["fieldsV1"]["f:metadata"]["f:labels"] == {".": {}, "f:a": {}}
+
+    api(scenario)

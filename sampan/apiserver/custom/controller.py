@@ -55,9 +55,12 @@ class DefinitionController:
         context.feed.on_fill(self._enqueue_all)
 
     async def start(self) -> None:
-        """Serve what was served before; call it when the caches are filled. Raises StoreUnavailable."""
+        """Serve what was served before; call it when the caches are filled."""
         for obj in self._definitions.cache:
-            await self._custom.serve(obj.tree())
+            try:
+                await self._custom.serve(obj.tree())
+            except Exception as error:  # as in the loop below, which comes back to it: one definition stops no server
+                log.warning("a definition cannot be served", name=obj.name, error=repr(error))
         self._enqueue_all()
 
     async def run(self) -> None:

@@ -30,6 +30,8 @@ class Plan:
     stored: Resource
     """That of the storage version, be it served or not."""
     served: tuple[Resource, ...]
+    versions: tuple[Resource, ...]
+    """All there are, as they are defined."""
     schemas: Mapping[str, CustomSchema]
     """By apiVersion, of every version."""
     same_form: frozenset[str]
@@ -57,6 +59,7 @@ def build_plan(crd: Tree) -> Plan:
         plural=stored.plural,
         stored=stored,
         served=tuple(_converted(resource, stored, None if webhook else same) for resource in served),
+        versions=tuple(resources.values()),
         schemas=schemas,
         same_form=same,
         webhook=webhook,

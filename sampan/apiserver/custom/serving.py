@@ -18,7 +18,7 @@ from sampan.apiserver.custom.conversion import WebhookConverter
 from sampan.apiserver.custom.endpoint import CustomEndpoint
 from sampan.apiserver.custom.plan import Plan, build_plan, identity_of
 from sampan.apiserver.custom.shape import CustomShape
-from sampan.apiserver.custom.versions import Version, make_version
+from sampan.apiserver.custom.versions import Version, make_version, show_faces
 from sampan.apiserver.registry.generic import Registry
 from sampan.apiserver.registry.views import RenamedView
 from sampan.apiserver.registry.watchcache import CacheEvent
@@ -119,7 +119,10 @@ class CustomResources:
         before = self._served.get(name)
         if before is not None and before.identity["uid"] != identity["uid"]:
             self.withdraw(name)
-        registry = await context.registries.join(plan.stored, CustomShape(plan.stored, plan.schemas))
+        shape = CustomShape(plan.stored, plan.schemas)
+        if plan.webhook is not None:
+            show_faces(shape, plan)
+        registry = await context.registries.join(plan.stored, shape)
         # Nothing below waits, so that no request finds one half of it.
         if self._is_gone(name, identity["uid"]):
             context.registries.leave(plan.group, plan.plural)

@@ -265,6 +265,12 @@ class VersionFeed(Feed):
             self._break(error)
 
 
+def show_faces(shape: ObjectShape, plan: Plan) -> None:
+    """Let managedFields of other versions be kept for what these have in common: to ask the webhook for the rest, a write would
+    have to wait amid its work."""
+    shape.faces.update({resource.group_version: resource for resource in plan.versions})
+
+
 class Version(NamedTuple):
     registry: Registry
     hub: WatchHub
@@ -281,7 +287,9 @@ def make_version(
     """A version of the objects that `stored` holds as they are."""
     prefix = stored.cache.prefix
     store = ConvertedStore(stored.feed.store, prefix, VersionCodec(plan, resource, converter))
-    cache = WatchCache(VersionShape(resource, store), prefix)
+    shape = VersionShape(resource, store)
+    show_faces(shape, plan)
+    cache = WatchCache(shape, prefix)
     feed = VersionFeed(store, clock, tasks, broken=lambda: hub.end_all())
     hub = make_hub(cache, feed)
     feed.add(cache)
