@@ -65,8 +65,8 @@ class Documents:
 
     def _openapi_v2(self, request: Request, accept: str) -> Answer:
         if V2_PROTOBUF in accept or V2_PROTOBUF_DOTTED in accept:
-            return self._answer(request, self._openapi.v2_protobuf(), V2_PROTOBUF_DOTTED, (_VARY,))
-        return self._answer(request, self._openapi.v2_json(), headers=(_VARY,))
+            return self._tagged(request, self._openapi.v2_protobuf(), V2_PROTOBUF_DOTTED)
+        return self._tagged(request, self._openapi.v2_json())
 
     def _openapi_v3(self, request: Request, group: str, version: str) -> Answer | None:
         if (group, version) not in self.catalogue.group_versions():
@@ -90,8 +90,18 @@ class Documents:
             return self._answer(request, document, headers=(_VARY,))
         document = self._discovery.aggregated(core=core, version=version)
         content_type = f"application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
+        return self._tagged(request, document, content_type, (("Cache-Control", "public"),))
+
+    def _tagged(
+        self,
+        request: Request,
+        document: bytes,
+        content_type: str = "application/json",
+        more: tuple[tuple[str, str], ...] = (),
+    ) -> Answer:
+        """For a client to ask again whether it has changed."""
         etag = f'"{hashlib.sha512(document).hexdigest().upper()}"'
-        headers = (("ETag", etag), _VARY, ("Cache-Control", "public"))
+        headers = (("ETag", etag), _VARY, *more)
         if request.headers.get("if-none-match") == etag:
             return Response(304, b"", content_type, headers)
         return self._answer(request, document, content_type, headers)

@@ -125,7 +125,10 @@ def test_a_change_moves_the_hash_of_its_own_group_version_only(api: Api) -> None
     async def scenario(served: Served) -> None:
         before = (await served.get("/openapi/v3")).tree["paths"]
         etag = (await served.get("/apis", accept=AGGREGATED)).header("etag")
+        (old,) = (await served.get("/openapi/v2")).header("etag")
+        assert (await served.get("/openapi/v2", headers=[("If-None-Match", old)])).status == 304
         await define(served, crd())
+        assert (await served.get("/openapi/v2", headers=[("If-None-Match", old)])).status == 200
         after = (await served.get("/openapi/v3")).tree["paths"]
         assert after.keys() - before.keys() == {f"apis/{GROUP}", f"apis/{GROUP}/v1"} & after.keys()
         assert {path: after[path] for path in before} == before
