@@ -1,8 +1,10 @@
-"""A small operator: every namespace that names a team gets a ConfigMap that says which.
+"""A small operator: every Team gets a ConfigMap of its name that lists its members.
 
+    kubectl apply -f examples/operator/team.yaml
     kopf run examples/operator/team_operator.py --all-namespaces
 
-Labelled `example.com/team: boats`, a namespace gets a ConfigMap `team` with the key `name`; changing the label changes it.
+Team is a custom resource, defined in team.yaml. Changing its members changes the ConfigMap; deleting it takes that along, for it
+owns it.
 """
 
 from __future__ import annotations
@@ -14,12 +16,10 @@ import kopf
 
 from sampan.api.errors import ALREADY_EXISTS, StatusError
 from sampan.api.types.core_v1 import ConfigMap
-from sampan.api.types.meta_v1 import ObjectMeta
+from sampan.api.types.meta_v1 import ObjectMeta, OwnerReference
 from sampan.client.kubeconfig import load
 from sampan.client.rest import Client
 from sampan.client.transport import Transport
-
-LABEL = "example.com/team"
 
 
 @kopf.on.login()
@@ -39,15 +39,17 @@ async def disconnect(memo: kopf.Memo, **_: Any) -> None:
     await memo.transport.close()
 
 
-@kopf.on.create("namespaces", labels={LABEL: kopf.PRESENT})
-@kopf.on.resume("namespaces", labels={LABEL: kopf.PRESENT})
-@kopf.on.field("namespaces", field=("metadata", "labels", LABEL), labels={LABEL: kopf.PRESENT})
-async def name_the_team(name: str, labels: kopf.Labels, memo: kopf.Memo, **_: Any) -> None:
+@kopf.on.create("example.com", "v1", "teams")
+@kopf.on.resume("example.com", "v1", "teams")
+@kopf.on.update("example.com", "v1", "teams", field="spec.members")
+async def list_the_members(name: str, namespace: str, uid: str, spec: kopf.Spec, memo: kopf.Memo, **_: Any) -> None:
     client = Client(memo.transport)
-    wanted = ConfigMap(metadata=ObjectMeta(name="team", namespace=name), data={"name": labels[LABEL]})
+    team = OwnerReference(apiVersion="example.com/v1", kind="Team", name=name, uid=uid, controller=True)
+    meta = ObjectMeta(name=name, namespace=namespace, ownerReferences=[team])
+    wanted = ConfigMap(metadata=meta, data={"members": ", ".join(spec["members"])})
     try:
         await client.create(wanted)
     except StatusError as error:
         if error.reason != ALREADY_EXISTS:
             raise
-        await client.patch(ConfigMap, "team", name, {"data": wanted.data})
+        await client.patch(ConfigMap, name, namespace, {"data": wanted.data})

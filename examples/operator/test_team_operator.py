@@ -7,27 +7,37 @@ from pathlib import Path
 import pytest
 from kopf.testing import KopfRunner
 
-from sampan.testing import Cluster
+from sampan.testing import Cluster, StatusError
 
-OPERATOR = str(Path(__file__).with_name("team_operator.py"))
+HERE = Path(__file__).parent
 
 
 @pytest.fixture
 def operator(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    cluster.apply(HERE / "team.yaml")
+    cluster.wait_for("crd/teams.example.com", "Established")
     monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
-    with KopfRunner(["run", OPERATOR, "--all-namespaces", "--standalone"], timeout=30) as runner:
+    command = ["run", str(HERE / "team_operator.py"), "--all-namespaces", "--standalone"]
+    with KopfRunner(command, timeout=30) as runner:
         yield runner
     assert runner.exit_code == 0, runner.output
 
 
-def namespace(team: str) -> dict[str, object]:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "harbour", "labels": {"example.com/team": team}}}
+def team(*members: str) -> dict[str, object]:
+    return {"apiVersion": "example.com/v1", "kind": "Team", "metadata": {"name": "boats"}, "spec": {"members": members}}
 
 
 @pytest.mark.usefixtures("operator")
-def test_a_namespace_with_a_team_gets_its_config_map(cluster: Cluster):
-    cluster.apply(namespace("boats"))
-    cluster.wait_for("configmap/team", lambda found: found["data"] == {"name": "boats"}, namespace="harbour")
+def test_a_team_gets_a_config_map_of_its_members(cluster: Cluster):
+    cluster.apply(team("ada"))
+    cluster.wait_for("configmap/boats", lambda found: found["data"] == {"members": "ada"})
 
-    cluster.apply(namespace("ferries"))
-    cluster.wait_for("configmap/team", lambda found: found["data"] == {"name": "ferries"}, namespace="harbour")
+    cluster.apply(team("ada", "grace"))
+    cluster.wait_for("configmap/boats", lambda found: found["data"] == {"members": "ada, grace"})
+
+
+def test_a_team_without_members_is_refused(cluster: Cluster):
+    cluster.apply(HERE / "team.yaml")
+    cluster.wait_for("crd/teams.example.com", "Established")
+    with pytest.raises(StatusError, match="should have at least 1 items"):
+        cluster.apply(team())
