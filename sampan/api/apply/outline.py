@@ -34,7 +34,7 @@ _encode = msgspec.json.encode
 
 
 def outline(place: Place, skipped: Fields) -> Write:
-    """Writes the FieldsV1 of new objects; "" where nothing is owned. `skipped` are fields that nobody can own: whole ones of the
+    """Writes the FieldsV1 of new objects; "" where nothing is owned. `skipped` are fields that nobody can own: whole ones of an
     object, single ones within these."""
     return _Standing(place, skipped)
 
