@@ -3,8 +3,7 @@
     kubectl apply -f examples/operator/team.yaml
     kopf run examples/operator/team_operator.py --all-namespaces
 
-Team is a custom resource, defined in team.yaml. Changing its members changes the ConfigMap; deleting it takes that along, for it
-owns it.
+Team is a custom resource, defined in team.yaml. Changing its members changes the ConfigMap; deleting it takes that along.
 """
 
 from __future__ import annotations
