@@ -20,7 +20,7 @@ def test_every_writer_is_noted_with_what_it_changed(api: Api) -> None:
             "Update sampan": {"f:metadata": {"f:labels": {".": {}, "f:l": {}}}, "f:data": {".": {}, "f:x": {}}}
         }
         (first,) = made.tree["metadata"]["managedFields"]
-        clock.advance(5)
+        await clock.advance(5)
         put = await server.update("configmaps", {**made.tree, "data": {"x": "1", "y": "2"}}, query={"fieldManager": "put"})
         assert owners(put)["Update put"] == {"f:data": {"f:y": {}}}
         merged = await server.patch(A, {"data": {"x": "3"}}, query={"fieldManager": "merge"})
