@@ -65,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sampan.apiserver.config import APIServerConfig
     from sampan.apiserver.server import APIServer
     from sampan.lib.clock import RealClock
+    from sampan.store.base import StoreUnavailable
 
     config = APIServerConfig(
         bind=tuple((address, arguments.secure_port) for address in arguments.bind_address.split(",")),
@@ -98,7 +99,10 @@ def run(arguments: argparse.Namespace) -> int:
             server = APIServer(store, config=config, clock=clock)
         except ValueError as error:  # a key of a kind that is not known, a token file that is none
             raise ClusterError(f"the API server cannot start: {error}") from None
-        await server.start()
+        try:
+            await server.start()
+        except StoreUnavailable as error:
+            raise ClusterError(f"the datastore cannot be used: {error}") from None
         process.settle()
         try:
             await asyncio.Event().wait()

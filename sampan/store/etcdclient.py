@@ -164,6 +164,11 @@ class EtcdClient:
             return await call(request, timeout=seconds)
         except grpc.aio.UsageError as error:
             raise StoreUnavailable("the store is closed") from error
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise StoreUnavailable("the store is closed") from None  # the channel's end cancels its calls
 
     def watch_stream(self) -> tuple[WatchStream, int]:
         """A new stream of watches and the member it goes to, for `leave`. Raises StoreUnavailable once closed."""

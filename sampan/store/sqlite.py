@@ -124,7 +124,8 @@ class SQLiteStore:
         return self._hub.watch(prefix, after_revision, self._history, progress)
 
     async def compact(self, revision: int) -> None:
-        """Marks the history as gone at once; its rows are deleted in steps, between which writes go on."""
+        """Marks the history as gone at once; its rows are deleted and their room given back in steps, between which writes go
+        on."""
         self._opened()
         if revision > self._hub.revision:
             raise FutureRevision(self._hub.revision)
@@ -135,6 +136,13 @@ class SQLiteStore:
             goal = max(revision, marks.compacted)
             for swept in range(marks.swept, goal, sqltables.SWEEP_REVISIONS):
                 await self._job(_sweep(swept, min(swept + sqltables.SWEEP_REVISIONS, goal)))
+            await self._give_back()
+
+    async def _give_back(self) -> None:
+        """What the file has more of than it keeps for new writes, in steps too."""
+        steps = (await self._read(sqltables.free_pages) - sqltables.SPARE_PAGES) // sqltables.VACUUM_PAGES
+        for _ in range(steps + 1 if steps >= 0 else 0):
+            await self._job(sqltables.give_back)
 
     async def compact_in_turn(self, revision: int) -> None:
         await self.compact(revision)

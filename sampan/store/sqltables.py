@@ -24,9 +24,11 @@ FIRST_REVISION = 1
 """What an empty store stands at, as etcd does: 0 means "any" in the API."""
 CHUNK_ROWS = 500
 SWEEP_REVISIONS = 150
-"""How much of the log a step of compaction takes: a few milliseconds' work, which is how long a write may have to wait for it."""
+"""How much of the log a step of compaction takes: a few milliseconds' work, for which a write may have to wait."""
 VACUUM_PAGES = 300
-"""How many freed pages a step of compaction may give back to the file system: more than it frees of objects of usual size."""
+"""How many freed pages go back to the file system in one step."""
+SPARE_PAGES = 64
+"""How many freed pages the file keeps, to be written anew."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS log (
@@ -74,12 +76,12 @@ _EXPIRING = "SELECT json_group_array(json_array(key, revision, expires)) FROM lo
 _DEADLINES = """SELECT json_group_array(json_array(key, revision, expires))
     FROM log WHERE expires IS NOT NULL AND revision IN (SELECT value FROM json_each(?))"""
 
-_SWEEP = f"""BEGIN IMMEDIATE;
+_SWEEP = """BEGIN IMMEDIATE;
 DELETE FROM log WHERE revision IN
-    (SELECT previous FROM log WHERE revision > {{after}} AND revision <= {{until}} AND previous > 0);
-DELETE FROM log WHERE revision > {{after}} AND revision <= {{until}} AND value IS NULL;
-UPDATE mark SET revision = {{until}} WHERE name = 'swept';
-PRAGMA incremental_vacuum({VACUUM_PAGES});
+    (SELECT previous FROM log WHERE revision > {after} AND revision <= {until} AND previous > 0);
+DELETE FROM log WHERE revision > {after} AND revision <= {until} AND value IS NULL;
+UPDATE mark SET revision = {until} WHERE name = 'swept';
+PRAGMA incremental_vacuum({pages});
 COMMIT;"""
 
 _INSERT = "INSERT INTO log (revision, key, previous, created, expires, value) VALUES "
@@ -217,8 +219,18 @@ def deadlines(connection: sqlite3.Connection, revisions: list[int]) -> dict[str,
 
 def sweep(connection: sqlite3.Connection, after: int, until: int) -> None:
     """Delete what writes in (after, until] replaced, and the deletes among them."""
+    # Room is given back in every step: it takes SQLite long to do where much is free.
+    connection.executescript(_SWEEP.format(after=int(after), until=int(until), pages=VACUUM_PAGES))
+
+
+def free_pages(connection: sqlite3.Connection) -> int:
+    count: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
+    return count
+
+
+def give_back(connection: sqlite3.Connection) -> None:
     # A script, for the pragma gives back a page a step and has no columns: `execute` would stop after its first step.
-    connection.executescript(_SWEEP.format(after=int(after), until=int(until)))
+    connection.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES});")
 
 
 def begin_after(path: Path, revision: int) -> None:
