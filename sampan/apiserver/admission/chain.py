@@ -14,6 +14,7 @@ from typing import Protocol
 
 from sampan.api.errors import StatusError, forbidden
 from sampan.api.resource import Resource, Tree
+from sampan.apiserver.registry.options import DeleteOptions, WriteOptions
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.apiserver.user import User
 
@@ -37,6 +38,18 @@ class Attributes:
     subresource: str = ""
     dry_run: bool = False
     warnings: list[str] = field(default_factory=list)
+    options: WriteOptions | DeleteOptions | None = None
+    """Those of the request; None for a write of the server's own."""
+    form: Resource | None = None
+    """What the object is where it is not of the resource's own kind: the Scale of a Deployment, the options of an exec."""
+    nameless: bool = False
+    """Whether the client named no object: the name is one that was generated, or one of a whole collection that is deleted."""
+    round: int = 0
+    """1 while plugins change the object a second time, for webhooks have changed it meanwhile."""
+    again: bool = False
+    """Set by who wants that second round."""
+    invoked: object = None
+    """What the webhooks that change objects keep from one round to the next."""
     on_failure: list[Callable[[], None]] = field(default_factory=list)
     """What to undo of admission if the write is not made after all."""
 
@@ -114,10 +127,16 @@ class Admission:
             waiting = plugin.settle(attributes)
             if waiting is not None:
                 await waiting
-        for plugin in plugins:
-            waiting = plugin.mutate(attributes)
-            if waiting is not None:
-                await waiting
+        await _mutate(plugins, attributes)
+        if attributes.again:
+            attributes.round = 1
+            await _mutate(plugins, attributes)
+
+    async def judge(self, attributes: Attributes) -> None:
+        """Both steps, for what is not stored."""
+        await self.mutate(attributes)
+        if (waiting := self.validate(attributes)) is not None:
+            await waiting
 
     def validate(self, attributes: Attributes) -> Awaitable[None] | None:
         """None: done, as for most writes, which need no coroutine for it."""
@@ -127,6 +146,13 @@ class Admission:
             if waiting is not None:
                 return _validate_rest(waiting, plugins[index + 1 :], attributes)
         return None
+
+
+async def _mutate(plugins: Sequence[Plugin], attributes: Attributes) -> None:
+    for plugin in plugins:
+        waiting = plugin.mutate(attributes)
+        if waiting is not None:
+            await waiting
 
 
 async def _validate_rest(waiting: Awaitable[None], plugins: Sequence[Plugin], attributes: Attributes) -> None:
