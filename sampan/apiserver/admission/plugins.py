@@ -17,6 +17,7 @@ from sampan.apiserver.admission.namespacelifecycle import NamespaceLifecycle
 from sampan.apiserver.admission.noderestriction import NodeRestriction
 from sampan.apiserver.admission.paramaccess import ParamAccess
 from sampan.apiserver.admission.priority import Priority
+from sampan.apiserver.admission.resourcequota import ResourceQuota
 from sampan.apiserver.admission.runtimeclass import RuntimeClass
 from sampan.apiserver.admission.serviceaccount import ServiceAccount
 from sampan.apiserver.admission.storageprotection import StorageObjectInUseProtection
@@ -51,4 +52,5 @@ def default_plugins(context: Context) -> Sequence[Plugin]:
             context.scheme,
             context.registry("admissionregistration.k8s.io", "validatingadmissionpolicies").cache,
         ),
+        ResourceQuota(context.registry("", "resourcequotas"), context.clock, context.tasks),
     )
