@@ -116,5 +116,3 @@ def test_what_is_not_there_yet_is_said_plainly(old: Space, web: str) -> None:
         1,
         f"error: ephemeral containers are disabled for this cluster {reason}",
     )
-    served = old.kubectl("apply", "--server-side", "-f", "-", input_text=json.dumps(pod("applied")), check=False)
-    assert served.returncode == 1 and "Server-side apply not available on the server:" in served.stderr

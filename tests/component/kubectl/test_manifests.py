@@ -86,11 +86,6 @@ def test_what_go_drops_is_not_shown(kubectl: Kubectl) -> None:
     assert kept == '[{"name":"E"}]'
 
 
-def test_server_side_apply_is_said_not_to_be_there(kubectl: Kubectl) -> None:
-    complaint = kubectl.error("apply", "--server-side", "-f", "-", input=documents("one"))
-    assert complaint.startswith("Server-side apply not available on the server")
-
-
 UNKNOWN = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, foo: x}\ndat: {a: b}\n"
 
 

@@ -105,7 +105,7 @@ def test_what_was_asked_for_is_shown(kubectl: Kubectl) -> None:
         (("pods", "--field-selector=status.phase=Failed", "-o", "name"), ""),
         (("deploy", "-l", "app in (one,two),!other", "-o", "name"), "deployment.apps/one\n"),
         (("cm,secret", "--sort-by=.metadata.name", "-o", "name"), "configmap/kube-root-ca.crt\nsecret/one\n"),
-        (("deploy", "one", "--show-managed-fields", "-o", "jsonpath={.metadata.managedFields}"), ""),
+        (("secret", "one", "--show-managed-fields", "-o", "jsonpath={..manager}"), "kubectl-client-side-apply"),
     ):
         assert kubectl.ok("get", *words) == shown, words
     assert "app=one,pod-template-hash=" in kubectl.ok("get", "pods", "--show-labels")
