@@ -16,6 +16,7 @@ from sampan.apiserver.admission.limitranger import LimitRanger
 from sampan.apiserver.admission.namespacelifecycle import NamespaceLifecycle
 from sampan.apiserver.admission.noderestriction import NodeRestriction
 from sampan.apiserver.admission.paramaccess import ParamAccess
+from sampan.apiserver.admission.podsecurity import PodSecurity
 from sampan.apiserver.admission.priority import Priority
 from sampan.apiserver.admission.resourcequota import ResourceQuota
 from sampan.apiserver.admission.runtimeclass import RuntimeClass
@@ -36,6 +37,7 @@ def default_plugins(context: Context) -> Sequence[Plugin]:
         ServiceAccount(context.registry("", "serviceaccounts").cache, context.clock),
         NodeRestriction(context.registry("", "pods").cache),
         TaintNodesByCondition(),
+        PodSecurity(namespaces, context.registry("", "pods").cache, context.clock),
         Priority(context.registry("scheduling.k8s.io", "priorityclasses").cache),
         DefaultTolerationSeconds(),
         DefaultStorageClass(storage_classes),
