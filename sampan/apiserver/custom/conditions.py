@@ -62,22 +62,35 @@ def says(crd: Tree, condition: Condition) -> bool:
     return (found.get("status"), found.get("reason"), found.get("message")) == condition[1:]
 
 
+class Claim(NamedTuple):
+    """The names that a definition has been given in its group."""
+
+    group: str
+    resources: frozenset[str]
+    kinds: frozenset[str]
+    satisfied: bool
+    """Whether they are all it asks for."""
+
+
+def claim_of(crd: Tree) -> Claim:
+    names = _accepted(crd)
+    resources = {names.get("plural", ""), names.get("singular", ""), *(names.get("shortNames") or ())}
+    kinds = {names.get("kind", ""), names.get("listKind", "")}
+    satisfied = _plain(crd["spec"]["names"]) == _plain(names)
+    return Claim(crd["spec"]["group"], frozenset(resources), frozenset(kinds), satisfied)
+
+
 class Taken(NamedTuple):
-    """The names that definitions of a group have been given."""
+    """The names that are taken in a group."""
 
     resources: frozenset[str]
     kinds: frozenset[str]
 
 
-def taken_names(crds: Iterable[Tree], group: str) -> Taken:
-    resources: set[str] = set()
-    kinds: set[str] = set()
-    for crd in crds:
-        if crd["spec"]["group"] == group:
-            names = _accepted(crd)
-            resources.update(names.get("shortNames") or (), (names.get("plural", ""), names.get("singular", "")))
-            kinds.update((names.get("kind", ""), names.get("listKind", "")))
-    return Taken(frozenset(resources), frozenset(kinds))
+def taken_names(claims: Iterable[Claim], group: str) -> Taken:
+    found = [claim for claim in claims if claim.group == group]
+    resources = frozenset[str]().union(*(claim.resources for claim in found))
+    return Taken(resources, frozenset[str]().union(*(claim.kinds for claim in found)))
 
 
 def _accepted(crd: Tree) -> Tree:

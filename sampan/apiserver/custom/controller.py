@@ -19,7 +19,9 @@ from sampan.apiserver.custom.conditions import (
     INVALID_BUNDLE,
     NAMES_ACCEPTED,
     NON_STRUCTURAL,
+    Claim,
     Condition,
+    claim_of,
     plan_approval,
     plan_names,
     plan_structure,
@@ -50,9 +52,10 @@ class DefinitionController:
         self._definitions = definitions
         self._queue: WorkQueue[str] = WorkQueue(context.clock)
         self._removals = Removals(context, custom, definitions)
+        self._claims: dict[str, Claim] = {}
         definitions.cache.listen(self._changed)
         # After a fill nobody knows what changed.
-        context.feed.on_fill(self._enqueue_all)
+        context.feed.on_fill(self._look_at_all)
 
     async def start(self) -> None:
         """Serve what was served before; call it when the caches are filled."""
@@ -61,7 +64,7 @@ class DefinitionController:
                 await self._custom.serve(obj.tree())
             except Exception as error:  # as in the loop below, which comes back to it: one definition stops no server
                 log.warning("a definition cannot be served", name=obj.name, error=repr(error))
-        self._enqueue_all()
+        self._look_at_all()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -72,21 +75,29 @@ class DefinitionController:
                 try:
                     await self._sync(name)
                     self._queue.forget(name)
+                    self._custom.settle(name)
                 except Exception as error:  # the loop's boundary
                     log.warning("a definition could not be acted on; trying again", name=name, error=repr(error))
                     self._queue.add_rate_limited(name)
+                    self._custom.release(name)
                 finally:
-                    self._custom.settle(name)
                     self._queue.done(name)
 
-    def _enqueue_all(self) -> None:
-        for obj in self._definitions.cache:
-            self._queue.add(obj.name)
+    def _look_at_all(self) -> None:
+        self._claims = {obj.name: claim_of(obj.tree()) for obj in self._definitions.cache}
+        for name in self._claims:
+            self._queue.add(name)
 
     def _changed(self, events: Sequence[CacheEvent]) -> None:
         for event in events:
-            self._custom.changed(event)
-            self._queue.add(event.object.name)
+            name, tree = event.object.name, event.object.tree()
+            if event.deleted:
+                self._claims.pop(name, None)
+                self._custom.gone(name)
+            else:
+                self._claims[name] = claim_of(tree)
+                self._custom.changed(tree)
+            self._queue.add(name)
 
     async def _sync(self, name: str) -> None:
         # All servers take definitions in the order they came in; so names that another has given out are seen here.
@@ -104,16 +115,16 @@ class DefinitionController:
             self._removals.begin(name)
 
     def _offer_names(self, name: str) -> None:
-        """To all others of the group: names were given back."""
+        """To others of the group that lack some: names may have been given back."""
         group = name.partition(".")[2]
-        for obj in self._definitions.cache:
-            if obj.name != name and obj.name.endswith(f".{group}"):
-                self._queue.add(obj.name)
+        for other, claim in self._claims.items():
+            if other != name and claim.group == group and not claim.satisfied:
+                self._queue.add(other)
 
     async def _accept_names(self, crd: Tree) -> Tree | None:
         """The definition with its names settled, and what else follows from it alone. None where it is gone."""
         changes: list[Change] = []
-        naming = plan_names(crd, taken_names(self._all(), crd["spec"]["group"]))
+        naming = plan_names(crd, taken_names(self._claims.values(), crd["spec"]["group"]))
         if naming is not None and (
             naming.names != crd.get("status", {}).get("acceptedNames") or not says(crd, naming.accepted)
         ):
@@ -129,9 +140,6 @@ class DefinitionController:
         if naming is not None:
             self._offer_names(crd["metadata"]["name"])
         return written
-
-    def _all(self) -> Iterable[Tree]:
-        return (obj.tree() for obj in self._definitions.cache)
 
     async def _establish(self, crd: Tree) -> None:
         """Say that it is served, which it is by now."""

@@ -6,9 +6,12 @@ knows: what it does not know is not there.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
 
 from sampan.api.crd import definition
 from sampan.api.crd.custom_schema import CustomSchema
@@ -67,10 +70,12 @@ def build_plan(crd: Tree) -> Plan:
     )
 
 
-def identity_of(crd: Tree) -> Tree:
-    """What a plan is made from: definitions that are equal in it are served alike."""
+def identity_of(crd: Tree) -> bytes:
+    """Of what a plan is made from: definitions that are equal in it are served alike."""
     uniform = _is_uniform(crd) or "webhook" not in (crd["spec"].get("conversion") or {})
-    return {"uid": crd["metadata"]["uid"], "spec": crd["spec"], "names": definition.names(crd), "uniform": uniform}
+    said = (crd["metadata"]["uid"], crd["spec"], definition.names(crd), uniform)
+    # A digest, for schemas are large.
+    return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).digest()
 
 
 def _is_uniform(crd: Tree) -> bool:

@@ -21,7 +21,6 @@ from sampan.apiserver.custom.shape import CustomShape
 from sampan.apiserver.custom.versions import Version, make_version, show_faces
 from sampan.apiserver.registry.generic import Registry
 from sampan.apiserver.registry.views import RenamedView
-from sampan.apiserver.registry.watchcache import CacheEvent
 from sampan.lib.log import get_logger
 
 _TERMINATING_VERBS = ("delete", "deletecollection", "get", "list", "watch")
@@ -32,8 +31,9 @@ log = get_logger("apiserver")
 class Served:
     """What is served of one definition."""
 
-    def __init__(self, plan: Plan, identity: Tree, registry: Registry) -> None:
+    def __init__(self, plan: Plan, uid: str, identity: bytes, registry: Registry) -> None:
         self.plan = plan
+        self.uid = uid
         self.identity = identity
         self.registry = registry
         """Of the stored form."""
@@ -44,7 +44,7 @@ class Served:
 
 
 class CustomResources:
-    """`changed` of a name is called with every event of a definition; `serve` by the task that acts on it."""
+    """`changed` and `gone` are called with every event of a definition; `serve` by the task that acts on it."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -53,27 +53,39 @@ class CustomResources:
         self._pending: dict[str, asyncio.Event] = {}
         """By name: definitions whose change is not served yet."""
 
-    def changed(self, event: CacheEvent) -> None:
-        name = event.object.name
-        if event.deleted:
-            self.withdraw(name)
-            self.settle(name)
-        elif not self._is_current(event.object.tree()):
-            self._pending.setdefault(name, asyncio.Event())
+    def changed(self, crd: Tree) -> None:
+        if not self._is_current(crd):
+            self._pending.setdefault(crd["metadata"]["name"], asyncio.Event())
+
+    def gone(self, name: str) -> None:
+        self.withdraw(name)
+        self.release(name)
 
     def _is_current(self, crd: Tree) -> bool:
         served = self._served.get(crd["metadata"]["name"])
         return served is not None and served.identity == identity_of(crd)
 
     def settle(self, name: str) -> None:
-        """What is to be served of a definition is served, or cannot be. One that has neither got its names nor been denied them
-        stays pending: some server is about to say."""
-        if name in self._pending and not self._is_undecided(name):
-            self._pending.pop(name).set()
-
-    def _is_undecided(self, name: str) -> bool:
+        """Let those go on who wait for a definition, if what it says by now is served. One that has neither got its names nor
+        been denied them stays pending: some server is about to say."""
+        if name not in self._pending:
+            return
         found = self._context.registry(definition.GROUP, "customresourcedefinitions").cache.get("", name)
-        return found is not None and definition.condition(found.tree(), NAMES_ACCEPTED) is None
+        crd = found.tree() if found is not None else None
+        if crd is not None and definition.condition(crd, NAMES_ACCEPTED) is None:
+            return
+        if crd is None or not self._shall_be_served(crd) or self._is_current(crd):
+            self.release(name)
+
+    def release(self, name: str) -> None:
+        """Let them go on in any case."""
+        pending = self._pending.pop(name, None)
+        if pending is not None:
+            pending.set()
+
+    def _shall_be_served(self, crd: Tree) -> bool:
+        accepted = definition.is_true(crd, NAMES_ACCEPTED) or definition.is_true(crd, ESTABLISHED)
+        return accepted and not self.overlaps(crd)
 
     def is_pending(self, group: str, plural: str) -> bool:
         """Whether what is served of a resource is about to change."""
@@ -103,31 +115,31 @@ class CustomResources:
     async def serve(self, crd: Tree) -> None:
         """Serve what a definition says; call it with its newest state, and one at a time. Raises StoreUnavailable."""
         name = crd["metadata"]["name"]
-        if not _is_servable(crd) or self.overlaps(crd):
+        if not self._shall_be_served(crd):
             self.withdraw(name)
             return
         identity = identity_of(crd)
         served = self._served.get(name)
         if served is None or served.identity != identity:
-            served = await self._install(name, build_plan(crd), identity)
+            served = await self._install(name, crd["metadata"]["uid"], build_plan(crd), identity)
         if served is not None:
             self._set_terminating(served, definition.is_true(crd, TERMINATING))
 
-    async def _install(self, name: str, plan: Plan, identity: Tree) -> Served | None:
+    async def _install(self, name: str, uid: str, plan: Plan, identity: bytes) -> Served | None:
         """None where the definition went away meanwhile."""
         context = self._context
         before = self._served.get(name)
-        if before is not None and before.identity["uid"] != identity["uid"]:
+        if before is not None and before.uid != uid:
             self.withdraw(name)
         shape = CustomShape(plan.stored, plan.schemas)
         if plan.webhook is not None:
             show_faces(shape, plan)
         registry = await context.registries.join(plan.stored, shape)
         # Nothing below waits, so that no request finds one half of it.
-        if self._is_gone(name, identity["uid"]):
+        if self._is_gone(name, uid):
             context.registries.leave(plan.group, plan.plural)
             return None
-        served = self._build(plan, identity, registry)
+        served = self._build(Served(plan, uid, identity, registry))
         before = self._served.pop(name, None)
         if before is not None:
             self._unlist(before, keep={resource.version for resource in plan.served})
@@ -143,8 +155,8 @@ class CustomResources:
         found = self._context.registry(definition.GROUP, "customresourcedefinitions").cache.get("", name)
         return found is None or found.tree()["metadata"]["uid"] != uid
 
-    def _build(self, plan: Plan, identity: Tree, registry: Registry) -> Served:
-        served = Served(plan, identity, registry)
+    def _build(self, served: Served) -> Served:
+        plan, registry = served.plan, served.registry
         converter = WebhookConverter(self._context.webhooks, plan.webhook) if plan.webhook is not None else None
         for resource in plan.served:
             if converter is None or (resource is plan.stored and plan.uniform):
@@ -204,7 +216,3 @@ class CustomResources:
             endpoint.terminating = terminating
             shown = replace(endpoint.resource, verbs=_TERMINATING_VERBS) if terminating else endpoint.resource
             self._context.scheme.add(shown)
-
-
-def _is_servable(crd: Tree) -> bool:
-    return definition.is_true(crd, NAMES_ACCEPTED) or definition.is_true(crd, ESTABLISHED)
