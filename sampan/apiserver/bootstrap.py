@@ -54,12 +54,12 @@ def _authentication(context: Context) -> Tree:
     return {"metadata": {"name": "extension-apiserver-authentication"}, "data": data}
 
 
-async def ensure(registry: Registry, namespace: str, tree: Tree) -> None:
-    """Create it unless it is there; somebody else's creating it meanwhile is as good."""
+async def ensure(registry: Registry, namespace: str, tree: Tree, by: Caller | None = None) -> None:
+    """Create it unless it is there; somebody else's creating it meanwhile is as good. `by`: None is the server itself."""
     if registry.cache.get(namespace, tree["metadata"]["name"]) is not None:
         return
     try:
-        await registry.create(tree, namespace, Caller())
+        await registry.create(tree, namespace, by or Caller())
     except StatusError as error:
         if error.code != 409:
             raise

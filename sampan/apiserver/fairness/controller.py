@@ -36,6 +36,9 @@ from sampan.store.base import StoreUnavailable
 _ADJUST_SECONDS = 10.0
 _ENSURE_SECONDS = 60.0
 _GROUP = "flowcontrol.apiserver.k8s.io"
+# Under these names managedFields tell who keeps the objects and who their status.
+_PRODUCER = "api-priority-and-fairness-config-producer-v1"
+_CONSUMER = "api-priority-and-fairness-config-consumer-v1"
 
 log = get_logger("apiserver")
 
@@ -156,7 +159,7 @@ async def _ensure(registry: Registry, wanted: Tree, *, mandatory: bool) -> None:
     name = wanted["metadata"]["name"]
     current = registry.cache.get("", name)
     if current is None:
-        await ensure(registry, "", copy.deepcopy(wanted))
+        await ensure(registry, "", copy.deepcopy(wanted), Caller(field_manager=_PRODUCER))
         return
     tree = current.tree()
     if not mandatory and not _is_ours(tree["metadata"]):
@@ -181,7 +184,7 @@ async def _replace(registry: Registry, name: str, fresh: Tree) -> None:
         return tree
 
     try:
-        await registry.update("", name, change, Caller(), must_match=False)
+        await registry.update("", name, change, Caller(field_manager=_PRODUCER), must_match=False)
     except StatusError as error:
         if error.code != 404:
             raise
@@ -194,7 +197,8 @@ async def _set_condition(schemas: Registry, name: str, condition: Tree) -> None:
         return tree
 
     try:
-        await schemas.update("", name, change, Caller(), part=schemas.status, must_match=False)
+        by = Caller(field_manager=_CONSUMER)
+        await schemas.update("", name, change, by, part=schemas.status, must_match=False)
     except StatusError as error:
         if error.code != 404:
             raise

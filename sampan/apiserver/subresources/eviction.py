@@ -158,9 +158,9 @@ class Eviction:
     async def _delete(self, options: DeleteOptions) -> None:
         """Mark the pod as what it is, and delete it. What the options say of the pod must be true before either."""
         if not options.dry_run:
-            marked = await self._pods.update(
-                self._namespace, self._name, self._mark(options), self._by, part=self._pods.status, must_match=False
-            )
+            part = self._pods.status._replace(tracked=False)  # upstream marks it beside the handlers that note owners
+            change = self._mark(options)
+            marked = await self._pods.update(self._namespace, self._name, change, self._by, part=part, must_match=False)
             if options.resource_version is not None:
                 options = replace(options, resource_version=str(marked.revision))
         await delete(self._pods, self._namespace, self._name, options, self._by)
