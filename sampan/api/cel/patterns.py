@@ -1,0 +1,56 @@
+"""Regular expressions: RE2, as upstream's, so that none can take long."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from re2 import _re2
+
+from sampan.api.cel.errors import CelRuntimeError
+from sampan.api.crd.patterns import PatternError, compile_pattern
+
+_ANYWHERE: Final = _re2.RE2.Anchor.UNANCHORED
+_NOWHERE: Final = -1
+
+
+class Pattern:
+    """A compiled pattern. The module's own `search` makes an object of each match, which takes longer than most matches do."""
+
+    __slots__ = ("_match", "_pattern")
+
+    def __init__(self, text: str) -> None:
+        self._pattern = compile_pattern(text)
+        self._match = self._pattern._regexp.Match
+
+    def found_in(self, text: str) -> bool:
+        octets = text.encode("utf-8", "replace")
+        return bool(self._match(_ANYWHERE, octets, 0, len(octets))[0][0] != _NOWHERE)
+
+    def first(self, text: str) -> str:
+        """The first part of a text that it fits, or an empty string."""
+        match = self._pattern.search(text)
+        return "" if match is None else str(match[0])
+
+    def all(self, text: str, most: int) -> list[str]:
+        """So many parts as fit, one after the other; all, where `most` is negative."""
+        found: list[str] = []
+        end = -1
+        for match in self._pattern.finditer(text):
+            if len(found) == most:
+                break
+            # Go leaves out an empty match right after another one.
+            if match.end() == match.start() == end:
+                continue
+            end = match.end()
+            found.append(str(match[0]))
+        return found
+
+
+@lru_cache(maxsize=2048)
+def compiled(text: str) -> Pattern:
+    """Raises CelRuntimeError for what is no pattern."""
+    try:
+        return Pattern(text)
+    except PatternError as error:
+        raise CelRuntimeError(str(error)) from None
