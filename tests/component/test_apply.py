@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.component.applying import APPLY, A, D, apply, config_map, deployment, owners
-from tests.component.conftest import Api, Served
+from tests.component.conftest import Api, Served, Tree
 from tests.component.definitions import crd, cron, crons, define, version
 
 
@@ -188,6 +188,33 @@ def test_what_kubectl_applied_on_its_own_side_is_no_conflict_to_it(api: Api) -> 
         done = await apply(server, A, config_map(x="3"), "kubectl")
         assert (done.status, done.tree["data"]) == (200, {"x": "3", "y": "2"})
         assert json.loads(done.tree["metadata"]["annotations"][last]) == config_map(x="3")
+
+    api(scenario)
+
+
+def test_owners_in_other_versions_are_understood(api: Api) -> None:
+    def autoscaler(version: str, **spec: Any) -> Tree:
+        target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}
+        meta = {"apiVersion": f"autoscaling/{version}", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "h"}}
+        return {**meta, "spec": {"scaleTargetRef": target, "maxReplicas": 3, **spec}}
+
+    def path(version: str) -> str:
+        return f"/apis/autoscaling/{version}/namespaces/default/horizontalpodautoscalers/h"
+
+    async def scenario(server: Served) -> None:
+        cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}
+        metrics = [{"type": "Resource", "resource": cpu}]
+        await apply(server, path("v2"), autoscaler("v2", minReplicas=1, metrics=metrics))
+        old = {"minReplicas": 1, "targetCPUUtilizationPercentage": 60}
+        conflict = await apply(server, path("v1"), autoscaler("v1", **old), "two")
+        assert conflict.message == 'Apply failed with 1 conflict: conflict with "one": .spec.metrics'
+        agreed = await apply(server, path("v1"), autoscaler("v1", **old | {"targetCPUUtilizationPercentage": 50}), "two")
+        assert set(owners(agreed)) == {"Apply one", "Apply two"}
+        assert "f:targetCPUUtilizationPercentage" in owners(agreed)["Apply two"]["f:spec"]
+        mine = await apply(server, path("v1"), autoscaler("v1", minReplicas=1))
+        assert "f:metrics" not in owners(mine)["Apply one"]["f:spec"]
+        left = await apply(server, path("v1"), autoscaler("v1", minReplicas=1), "two")
+        assert left.tree["spec"]["targetCPUUtilizationPercentage"] == 80, "the default, once nobody wants another"
 
     api(scenario)
 

@@ -8,6 +8,7 @@ stored as, for most writes need not even decode them. After upstream's FieldMana
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -20,6 +21,7 @@ from sampan.api.apply.outline import outline
 from sampan.api.apply.ownership import Ownership, OwnershipError, Raw
 from sampan.api.apply.places import place_of
 from sampan.api.apply.update import STRIPPED, Converted, Rules, update
+from sampan.api.decoding import TypeProblem
 from sampan.api.errors import FieldError
 from sampan.api.groups.validation.metadata import validate_managed_fields
 from sampan.api.resource import Resource, Tree
@@ -136,6 +138,8 @@ class FieldOwners:
         copied: Tree = msgspec.json.decode(msgspec.json.encode(tree))
         stored = source.to_stored(copied) if source.to_stored is not None else copied
         shown = target.from_stored(stored) if target.from_stored is not None else stored
+        with suppress(TypeProblem):  # a part of an object converts to what need not be one
+            shown = target.schema.admit_tree(shown).tree
         return place_of(target.schema), {**shown, "apiVersion": api_version}
 
 
