@@ -6,7 +6,7 @@ Reads answer at once, without a task, whenever the caches already stand where co
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping
 from copy import copy
 
 from sampan.api.errors import ALREADY_EXISTS, NOT_FOUND, StatusError, method_not_supported, too_large_resource_version
@@ -100,9 +100,9 @@ class Endpoint:
         else:
             await self._feed.reach_now()
 
-    def _show(self, request: Request, obj: CachedObject, status: int = 200, warnings: Sequence[str] = ()) -> Response:
+    def _show(self, request: Request, obj: CachedObject, status: int = 200) -> Response:
         form = negotiate(request.headers.get("accept", ""))
-        answer = dress(request, self.view_for(form, request).object(obj), form, status, warnings)
+        answer = dress(request, self.view_for(form, request).object(obj), form, status)
         answer.headers += self._warnings
         return answer
 
@@ -193,7 +193,7 @@ class Endpoint:
         by = self.caller(request, options)
         tree = self._decode(request, options, by)
         obj = await self.registry.create(tree, self.space(info), by)
-        return self._show(request, obj, 201, by.warnings)
+        return self._show(request, obj, 201)
 
     def _decode(self, request: Request, options: WriteOptions, by: Caller) -> Tree:
         content_type = request.headers.get("content-type", "")
@@ -201,7 +201,7 @@ class Endpoint:
 
     def caller(self, request: Request, options: WriteOptions) -> Caller:
         manager = options.field_manager or name_of_agent(request.headers.get("user-agent", ""))
-        return Caller(request.user, options.dry_run, field_manager=manager)
+        return Caller(request.user, options.dry_run, request.attributes.warnings, manager, options=options)
 
     async def update(self, request: Request, info: RequestInfo, part: Part | None = None) -> Answer:
         options = write_options(request.parameters(), "UpdateOptions")
@@ -210,9 +210,9 @@ class Endpoint:
         check_names(tree["metadata"], self.space(info), info.name)
         creates = part is None and self.resource.strategy.allow_create_on_update
         if creates and self.registry.cache.get(info.namespace, info.name) is None:
-            return self._show(request, await self.registry.create(tree, self.space(info), by), 201, by.warnings)
+            return self._show(request, await self.registry.create(tree, self.space(info), by), 201)
         obj = await self.registry.update(info.namespace, info.name, self._replace(request, tree, options), by, part=part)
-        return self._show(request, obj, 200, by.warnings)
+        return self._show(request, obj, 200)
 
     def _replace(self, request: Request, tree: Tree, options: WriteOptions) -> Change:
         """The body's tree; decoded anew for another attempt, for an attempt uses it up."""
@@ -231,7 +231,7 @@ class Endpoint:
         by = self.caller(request, options)
         change = patch_change(request, self.resource, options, by.warnings)
         obj = await self.registry.update(info.namespace, info.name, change, by, part=part)
-        return self._show(request, obj, 200, by.warnings)
+        return self._show(request, obj, 200)
 
     async def _apply(self, request: Request, info: RequestInfo, part: Part | None) -> Answer:
         """What is not there is made, unless it is applied to a subresource."""
@@ -244,11 +244,11 @@ class Endpoint:
             try:
                 if part is not None or self.registry.cache.get(info.namespace, info.name) is not None:
                     obj = await self.registry.update(info.namespace, info.name, wanted.on, by, part=part)
-                    return self._show(request, obj, 200, by.warnings)
+                    return self._show(request, obj, 200)
                 tree = wanted.on(None)
                 self._check_may_create(request.user, info)
                 tree["metadata"].pop("resourceVersion", None)
-                return self._show(request, await self.registry.create(tree, self.space(info), by), 201, by.warnings)
+                return self._show(request, await self.registry.create(tree, self.space(info), by), 201)
             except StatusError as error:
                 # It came or went meanwhile.
                 exists = self.registry.cache.get(info.namespace, info.name) is not None
@@ -278,11 +278,11 @@ class Endpoint:
 
     async def delete(self, request: Request, info: RequestInfo) -> Answer:
         options = self._delete_options(request, request.parameters())
-        by = Caller(request.user, options.dry_run)
+        by = Caller(request.user, options.dry_run, request.attributes.warnings)
         found = await delete(self.registry, info.namespace, info.name, options, by)
         if found.gone and self.resource.plural not in _RETURNS_DELETED:
             return json_answer(_success(self.resource, found.object), headers=self._warnings)
-        return self._show(request, found.object, 200, by.warnings)
+        return self._show(request, found.object, 200)
 
     def _delete_options(self, request: Request, query: Mapping[str, str]) -> DeleteOptions:
         content_type = request.headers.get("content-type", "")
@@ -291,7 +291,7 @@ class Endpoint:
     async def deletecollection(self, request: Request, info: RequestInfo) -> Answer:
         query = request.parameters()
         options = self._delete_options(request, query)
-        by = Caller(request.user, options.dry_run)
+        by = Caller(request.user, options.dry_run, request.attributes.warnings)
         selection = self.select(info, list_options(query))
         deleted = await delete_collection(self.registry, selection, options, by)
         return self._show_list(request, Listed(deleted, self._feed.revision))

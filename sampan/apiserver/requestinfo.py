@@ -22,7 +22,7 @@ class RequestInfo:
 
     __slots__ = (
         "field_selector", "group", "is_resource", "name", "namespace", "parts", "path", "resource", "subresource", "verb",
-        "version",
+        "version", "warnings",
     )  # fmt: skip
 
     def __init__(self, path: str, verb: str) -> None:
@@ -37,6 +37,8 @@ class RequestInfo:
         self.name = ""
         self.field_selector = ""
         """Of a list or watch, as it stands in the query."""
+        self.warnings: list[str] = []
+        """What the client is told besides the answer, whatever that is."""
         self.parts: list[str] = []
         """What follows the namespace: resource, name, subresource and anything after."""
 

@@ -21,6 +21,7 @@ from sampan.api.groups.authorization import (
 )
 from sampan.api.resource import Resource, Tree
 from sampan.api.selectors import FieldRequirement, FieldSelector
+from sampan.apiserver.admission.chain import CREATE, Attributes
 from sampan.apiserver.answers import dress
 from sampan.apiserver.authz.authorizer import Asked
 from sampan.apiserver.authz.node import node_name
@@ -28,6 +29,7 @@ from sampan.apiserver.context import Context
 from sampan.apiserver.negotiation import negotiate
 from sampan.apiserver.registry.bodies import decode_object
 from sampan.apiserver.registry.options import write_options
+from sampan.apiserver.requestinfo import RequestInfo
 from sampan.apiserver.user import User
 from sampan.lib.clock import rfc3339
 from sampan.lib.http import Answer, Handler, Request
@@ -43,15 +45,20 @@ def handlers(context: Context) -> dict[tuple[str, str, str], Handler]:
 
 
 def _handler(context: Context, resource: Resource, answer: Answering) -> Handler:
-    def handle(request: Request) -> Answer:
+    async def handle(request: Request) -> Answer:
+        info: RequestInfo = request.attributes
         options = write_options(request.parameters(), "CreateOptions")
-        warnings: list[str] = []
         content_type = request.headers.get("content-type", "")
-        review = decode_object(request.body, content_type, resource, options.field_validation, warnings)
-        status = answer(context, request.user, review, request.attributes.namespace)
+        review = decode_object(request.body, content_type, resource, options.field_validation, info.warnings)
+        attributes = Attributes(
+            CREATE, resource, info.namespace, review["metadata"].get("name", ""), request.user, review, None, "",
+            options.dry_run, info.warnings, options,
+        )  # fmt: skip
+        await context.registries.admission.judge(attributes)
+        status = answer(context, request.user, review, info.namespace)
         tree = {"kind": resource.kind, "apiVersion": resource.group_version, **review, "status": status}
         form = negotiate(request.headers.get("accept", ""))
-        return dress(request, msgspec.json.encode(tree), form, 201, warnings)
+        return dress(request, msgspec.json.encode(tree), form, 201)
 
     return handle
 

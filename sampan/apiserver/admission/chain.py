@@ -17,6 +17,7 @@ from sampan.api.resource import Resource, Tree
 from sampan.apiserver.registry.options import DeleteOptions, WriteOptions
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.apiserver.user import User
+from sampan.apiserver.webhooks.reinvocation import Reinvocation
 
 CREATE = "CREATE"
 UPDATE = "UPDATE"
@@ -48,8 +49,10 @@ class Attributes:
     """1 while plugins change the object a second time, for webhooks have changed it meanwhile."""
     again: bool = False
     """Set by who wants that second round."""
-    invoked: object = None
-    """What the webhooks that change objects keep from one round to the next."""
+    reinvocation: Reinvocation | None = None
+    """What webhooks keep from one round to the next."""
+    end_turn: Callable[[], None] = lambda: None
+    """Lets other writers of the object go first; for plugins that wait long, or for somebody who may write it himself."""
     on_failure: list[Callable[[], None]] = field(default_factory=list)
     """What to undo of admission if the write is not made after all."""
 

@@ -128,7 +128,7 @@ class Removals:
 
     async def _delete_all(self, name: str, registry: Registry) -> None:
         try:
-            await delete_collection(registry, select(registry.fields, ""), DeleteOptions(), Caller())
+            await delete_collection(registry, select(registry.fields, ""), DeleteOptions(), Caller(admits=False))
         except StatusError as error:
             why = f"could not issue all deletes: {error.message}"
             await self._write(name, Condition(TERMINATING, "True", "InstanceDeletionFailed", why))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from sampan.api.errors import TIMEOUT, StatusError, internal_error, service_unavailable
-from sampan.apiserver.answers import failure
+from sampan.apiserver.answers import failure, warning_headers
 from sampan.lib.http import Answer, Handler, Request, Response, Stream, Upgrade
 from sampan.lib.log import get_logger
 from sampan.store.base import StoreTimeout, StoreUnavailable
@@ -36,6 +36,8 @@ async def _guard(request: Request, answer: Awaitable[Answer]) -> Answer:
 
 def _headed(request: Request, answer: Answer) -> Answer:
     answer.headers += request.answer_headers
+    if request.attributes is not None and request.attributes.warnings:
+        answer.headers += warning_headers(request.attributes.warnings)
     return answer
 
 

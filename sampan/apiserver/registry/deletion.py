@@ -33,13 +33,16 @@ class Deleted(NamedTuple):
     """False: it is only marked."""
 
 
-async def delete(registry: Registry, namespace: str, name: str, options: DeleteOptions, by: Caller) -> Deleted:
-    """Raises StatusError 404, 409 for preconditions that do not hold, and what admission refuses."""
+async def delete(
+    registry: Registry, namespace: str, name: str, options: DeleteOptions, by: Caller, *, named: bool = True
+) -> Deleted:
+    """`named`: whether the request says which object. Raises StatusError 404, 409 for preconditions that do not hold, and what
+    admission refuses."""
     resource = registry.resource
     if resource.strategy.delete_warning and not options.propagation:
         by.warnings.append(resource.strategy.delete_warning)
     key = registry.cache.key(namespace, name)
-    async with registry.locks.hold(key):
+    async with registry.locks.hold(key) as turn:
         await registry.feed.catch_up()
         current = registry.cache.objects.get(key)
         for _ in range(_TRIES):
@@ -47,9 +50,12 @@ async def delete(registry: Registry, namespace: str, name: str, options: DeleteO
                 raise registry.not_found(name)
             old = registry.tree_of(current)
             _check_preconditions(resource, old, options)
-            attributes = Attributes(DELETE, resource, namespace, name, by.user, None, old, "", options.dry_run, by.warnings)
-            if (waiting := registry.admission.validate(attributes)) is not None:
-                await waiting
+            if by.admits:
+                attributes = Attributes(
+                    DELETE, resource, namespace, name, by.user, None, old, "", options.dry_run, by.warnings, options
+                )
+                attributes.nameless, attributes.end_turn = not named, turn.end
+                await registry.admission.judge(attributes)
             try:
                 return await _delete(registry, current, options)
             except Conflict as error:
@@ -63,7 +69,7 @@ async def delete_collection(registry: Registry, selection: Selection, options: D
 
     async def delete_one(obj: CachedObject) -> CachedObject | None:
         try:
-            return (await delete(registry, obj.namespace, obj.name, options, by)).object
+            return (await delete(registry, obj.namespace, obj.name, options, by, named=False)).object
         except StatusError as error:
             if error.code != 404:
                 raise

@@ -28,13 +28,21 @@ from sampan.api.errors import (
 from sampan.api.groups.validation.metadata import validate_metadata, validate_metadata_update
 from sampan.api.resource import Resource, Tree
 from sampan.apiserver.admission.chain import CREATE, UPDATE, Admission, Attributes
+from sampan.apiserver.registry.admitting import Face, admit, admit_face
 from sampan.apiserver.registry.feed import Feed
 from sampan.apiserver.registry.hooks import NO_HOOKS, Hooks, nothing
 from sampan.apiserver.registry.listing import Lister
 from sampan.apiserver.registry.locks import KeyLocks
-from sampan.apiserver.registry.metadata import continue_metadata, generate_name, start_metadata, timestamp
+from sampan.apiserver.registry.metadata import (
+    continue_metadata,
+    generate_name,
+    place_in_namespace,
+    start_metadata,
+    timestamp,
+)
 from sampan.apiserver.registry.objects import CachedObject
-from sampan.apiserver.registry.ownership import BROKEN_BY_ADMISSION, FieldOwners, are_same, put, settled, take
+from sampan.apiserver.registry.options import WriteOptions
+from sampan.apiserver.registry.ownership import FieldOwners, are_same, put, take
 from sampan.apiserver.registry.selection import Fields
 from sampan.apiserver.registry.watchcache import WatchCache
 from sampan.apiserver.user import SERVER, User
@@ -60,6 +68,9 @@ class Caller:
     """Who owns the fields that the write changes; "" is somebody unknown."""
     applies: bool = False
     """Whether it is a server-side apply, which sees to managedFields itself."""
+    options: WriteOptions | None = None
+    admits: bool = True
+    """Whether admission is asked; not where it has judged already what the write is a part of, such as an eviction."""
 
 
 class Part(NamedTuple):
@@ -149,24 +160,29 @@ class Registry:
         sent = take(tree)
         prefix = "" if meta.get("name") else meta.get("generateName", "")
         if not prefix:
-            return await self._create(tree, sent, namespace, by)
+            return await self._create(tree, sent, namespace, by, generated=False)
         for attempt in range(_NAME_TRIES):
             meta["name"] = generate_name(prefix)
             try:
-                return await self._create(tree, sent, namespace, by)
+                return await self._create(tree, sent, namespace, by, generated=True)
             except StatusError as error:
                 if error.code != 409 or attempt == _NAME_TRIES - 1:
                     raise
         raise AssertionError("unreachable")
 
-    async def _create(self, tree: Tree, sent: Any, namespace: str, by: Caller) -> CachedObject:
-        """`sent`: the managedFields of the request."""
+    async def _create(self, tree: Tree, sent: Any, namespace: str, by: Caller, *, generated: bool) -> CachedObject:
+        """`sent`: the managedFields of the request; `generated`: whether it named no object."""
         resource, name = self.resource, tree["metadata"].get("name", "")
         take(tree)  # those of an attempt before
         resource.default(tree)
         managed = sent if by.applies else self.owners.created(tree, sent, by.field_manager)
-        attributes = Attributes(CREATE, resource, namespace, name, by.user, tree, None, "", by.dry_run, by.warnings)
-        managed = await self._admit(attributes, managed, None)
+        attributes = Attributes(
+            CREATE, resource, namespace, name, by.user, tree, None, "", by.dry_run, by.warnings, by.options, None, generated
+        )
+        if by.admits:
+            managed = await admit(self.admission, attributes, managed, None)
+            place_in_namespace(tree["metadata"], resource, namespace)
+            name = tree["metadata"].get("name", "")
         resource.strategy.prepare_create(tree)
         undo = self.hooks.begin_create(tree, by.dry_run)
         try:
@@ -179,7 +195,8 @@ class Registry:
             if resource.strategy.warn is not None:
                 by.warnings += resource.strategy.warn(tree, None)
             put(tree, managed)
-            if (waiting := self.admission.validate(attributes)) is not None:
+            attributes.name, attributes.nameless = name, False
+            if by.admits and (waiting := self.admission.validate(attributes)) is not None:
                 await waiting
             if not by.dry_run and (claiming := self.hooks.claim(tree)) is not None:
                 await claiming
@@ -188,22 +205,6 @@ class Registry:
             undo()
             attributes.failed()
             raise
-
-    async def _admit(self, attributes: Attributes, managed: Raw | None, held: Raw | None) -> Raw | None:
-        """Let admission change the object; returns its managedFields after that. Who admits sees them, and those `held` by the
-        object that stands."""
-        tree, old = attributes.object, attributes.old
-        assert tree is not None, "an object is written"
-        put(tree, managed)
-        if old is not None:
-            put(old, held)
-        await self.admission.mutate(attributes)
-        if old is not None:
-            take(old)
-        managed, broken = settled(take(tree), managed)
-        if broken:
-            attributes.warnings.append(BROKEN_BY_ADMISSION + broken)
-        return managed
 
     async def _store_new(self, key: str, tree: Tree, dry_run: bool) -> CachedObject:
         if key in self.cache.objects:
@@ -232,15 +233,23 @@ class Registry:
         return obj
 
     async def update(
-        self, namespace: str, name: str, change: Change, by: Caller, *, part: Part | None = None, must_match: bool = True
+        self,
+        namespace: str,
+        name: str,
+        change: Change,
+        by: Caller,
+        *,
+        part: Part | None = None,
+        face: Face | None = None,
+        must_match: bool = True,
     ) -> CachedObject:
         """Replace an object by what `change` makes of it.
 
         A tree without a resourceVersion is written unconditionally where the kind allows it. `must_match` False ignores the
-        resourceVersion of the tree altogether. Raises StatusError 404, 409, 422.
+        resourceVersion of the tree altogether. Admission is shown the `face`. Raises StatusError 404, 409, 422.
         """
         key = self.cache.key(namespace, name)
-        async with self.locks.hold(key):
+        async with self.locks.hold(key) as turn:
             await self.feed.catch_up()
             current = self.cache.objects.get(key)
             for _ in range(_UPDATE_TRIES):
@@ -252,7 +261,7 @@ class Registry:
                 tree = change(tree)
                 self._check_revision(tree, current, must_match)
                 try:
-                    return await self._update(tree, old, held, current, by, part or self.main)
+                    return await self._update(tree, old, held, current, by, part or self.main, face, turn.end)
                 except Conflict as error:
                     # Another server was first. A client that insists on a revision hears of it when `change` is done again.
                     entry = error.current
@@ -276,7 +285,15 @@ class Registry:
             raise self.modified(current.name)
 
     async def _update(
-        self, tree: Tree, old: Tree, held: Raw | None, current: CachedObject, by: Caller, part: Part
+        self,
+        tree: Tree,
+        old: Tree,
+        held: Raw | None,
+        current: CachedObject,
+        by: Caller,
+        part: Part,
+        face: Face | None,
+        end_turn: Callable[[], None],
     ) -> CachedObject:
         """`held`: the managedFields of `old`, which has none itself."""
         resource, name = self.resource, current.name
@@ -284,9 +301,13 @@ class Registry:
         resource.default(tree)
         managed = self._owned(tree, old, held, sent, by, part)
         attributes = Attributes(
-            UPDATE, resource, current.namespace, name, by.user, tree, old, part.subresource, by.dry_run, by.warnings
+            UPDATE, resource, current.namespace, name, by.user, tree, old, part.subresource, by.dry_run, by.warnings, by.options
         )
-        managed = await self._admit(attributes, managed, held)
+        attributes.end_turn = end_turn
+        if face is not None:
+            await admit_face(self.admission, attributes, face)
+        elif by.admits:
+            managed = await admit(self.admission, attributes, managed, held)
         continue_metadata(tree["metadata"], old["metadata"], resource)
         part.prepare(tree, old)
         undo = self.hooks.begin_update(tree, old, by.dry_run) if part is self.main else nothing
@@ -301,7 +322,7 @@ class Registry:
             is_same = tree == old and are_same(managed, held) and not current.outdated
             put(tree, managed)
             put(old, held)
-            if (waiting := self.admission.validate(attributes)) is not None:
+            if by.admits and (waiting := self.admission.validate(attributes)) is not None:
                 await waiting
             if is_same:
                 return current

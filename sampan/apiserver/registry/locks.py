@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from types import TracebackType
+from typing import Self
 
 
 class KeyLocks:
@@ -20,32 +21,38 @@ class KeyLocks:
 
 
 class _Hold:
-    __slots__ = ("_key", "_waiting")
+    __slots__ = ("_ended", "_key", "_waiting")
 
     def __init__(self, waiting: dict[str, deque[asyncio.Future[None]]], key: str) -> None:
         self._waiting = waiting
         self._key = key
+        self._ended = False
 
-    async def __aenter__(self) -> None:
+    async def __aenter__(self) -> Self:
         queue = self._waiting.get(self._key)
         if queue is None:
             self._waiting[self._key] = deque()
-            return
+            return self
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue.append(turn)
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._pass_on()
+                self.end()
             raise
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._pass_on()
+        self.end()
 
-    def _pass_on(self) -> None:
+    def end(self) -> None:
+        """Let the next have his turn, before the work under the lock is done: for who waits long for somebody else."""
+        if self._ended:
+            return
+        self._ended = True
         queue = self._waiting[self._key]
         while queue:
             turn = queue.popleft()

@@ -16,6 +16,7 @@ from sampan.api.schema import schema_of
 from sampan.api.strategic import unprocessable
 from sampan.apiserver.answers import dress, method_not_allowed
 from sampan.apiserver.negotiation import negotiate
+from sampan.apiserver.registry.admitting import Face
 from sampan.apiserver.registry.applying import APPLY_PATCH, Configuration
 from sampan.apiserver.registry.bodies import decode_as
 from sampan.apiserver.registry.metadata import check_names
@@ -128,7 +129,11 @@ async def _write(endpoint: Endpoint, request: Request, info: RequestInfo) -> Ans
         put(old, owners.write(after) if after else None)
         return old
 
-    obj = await registry.update(info.namespace, info.name, change, by)
+    def put_replicas(tree: Tree, shown: Tree) -> None:
+        _put(tree, rules.spec, shown.get("spec", {}).get("replicas", 0))
+
+    face = Face(_KIND, "scale", lambda tree: scale_of(tree, rules), put_replicas)
+    obj = await registry.update(info.namespace, info.name, change, by, face=face)
     return _show(request, scale_of(registry.tree_of(obj), rules))
 
 

@@ -31,8 +31,9 @@ from sampan.apiserver.registry.bodies import decode_as
 from sampan.apiserver.registry.deletion import delete
 from sampan.apiserver.registry.generic import Caller
 from sampan.apiserver.registry.metadata import timestamp
-from sampan.apiserver.registry.options import DeleteOptions, delete_options
+from sampan.apiserver.registry.options import DeleteOptions, delete_options, write_options
 from sampan.apiserver.requestinfo import RequestInfo
+from sampan.apiserver.subresources.forms import EVICTION
 from sampan.lib.clock import Clock
 from sampan.lib.http import Answer, Handler, Request
 
@@ -58,11 +59,10 @@ def eviction(context: Context) -> Handler:
         options = _options(body, request)
         pods = context.registry("", "pods")
         attributes = Attributes(
-            CREATE, pods.resource, info.namespace, info.name, request.user, body, None, "eviction", options.dry_run
-        )
-        await context.registries.admission.mutate(attributes)
-        if (waiting := context.registries.admission.validate(attributes)) is not None:
-            await waiting
+            CREATE, pods.resource, info.namespace, info.name, request.user, body, None, "eviction", options.dry_run,
+            info.warnings, write_options(request.parameters(), "CreateOptions"), EVICTION,
+        )  # fmt: skip
+        await context.registries.admission.judge(attributes)
         await Eviction(context, info.namespace, info.name, options).run()
         return dress(request, _EVICTED, negotiate(request.headers.get("accept", "")), 201)
 
@@ -99,6 +99,8 @@ class Eviction:
         self._name = name
         self._options = options
         self._by = Caller(dry_run=options.dry_run)
+        # The eviction was admitted; upstream makes what it does to the pod below admission.
+        self._by_eviction = Caller(dry_run=options.dry_run, admits=False)
 
     async def run(self) -> None:
         # Who names a revision himself wants to hear of a conflict.
@@ -160,10 +162,12 @@ class Eviction:
         if not options.dry_run:
             part = self._pods.status._replace(tracked=False)  # upstream marks it beside the handlers that note owners
             change = self._mark(options)
-            marked = await self._pods.update(self._namespace, self._name, change, self._by, part=part, must_match=False)
+            marked = await self._pods.update(
+                self._namespace, self._name, change, self._by_eviction, part=part, must_match=False
+            )
             if options.resource_version is not None:
                 options = replace(options, resource_version=str(marked.revision))
-        await delete(self._pods, self._namespace, self._name, options, self._by)
+        await delete(self._pods, self._namespace, self._name, options, self._by_eviction)
 
     def _mark(self, options: DeleteOptions) -> Callable[[Tree], Tree]:
         def change(pod: Tree) -> Tree:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import ipaddress
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import NamedTuple
 
 from sampan.api.errors import bad_request, service_unavailable
+from sampan.api.resource import Resource
 from sampan.apiserver.context import Context
 from sampan.apiserver.kubelet import endpoint
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.apiserver.reverseproxy import forward, is_upgrade, passed_on, relocated
+from sampan.apiserver.subresources.connecting import admit_connection
+from sampan.apiserver.subresources.forms import NODE_PROXY, POD_PROXY, SERVICE_PROXY
 from sampan.apiserver.webhooks.resolve import Place, ready_places
 from sampan.client.transport import ConnectFailed, Transport
 from sampan.lib.http import Answer, Handler, Request, Response
@@ -51,9 +54,9 @@ Locate = Callable[[RequestInfo], Transport]
 def proxy_handlers(context: Context) -> dict[tuple[str, str, str], Handler]:
     locating = _Locating(context)
     return {
-        ("", "pods", "proxy"): _handler(locating.pod),
-        ("", "services", "proxy"): _handler(locating.service),
-        ("", "nodes", "proxy"): _handler(locating.node),
+        ("", "pods", "proxy"): _handler(context, POD_PROXY, locating.pod),
+        ("", "services", "proxy"): _handler(context, SERVICE_PROXY, locating.service),
+        ("", "nodes", "proxy"): _handler(context, NODE_PROXY, locating.node),
     }
 
 
@@ -120,14 +123,15 @@ def _number(port: str, default: int, address: str) -> int:
     raise service_unavailable(f"error trying to reach service: dial tcp: address {address}:{port}: unknown port")
 
 
-def _handler(locate: Locate) -> Handler:
-    def handle(request: Request) -> Answer | Awaitable[Answer]:
+def _handler(context: Context, form: Resource, locate: Locate) -> Handler:
+    async def handle(request: Request) -> Answer:
         info: RequestInfo = request.attributes
+        await admit_connection(context, request, info, form)
         prefix, rest = _split(request.raw_path, 8 if info.namespace else 6)
         if not rest and request.method in ("GET", "HEAD") and not is_upgrade(request):
             location = prefix + "/" + (f"?{request.query}" if request.query else "")
             return Response(301, b"", "", (("Location", location),))
-        return _pass(request, locate(info), prefix, rest)
+        return await _pass(request, locate(info), prefix, rest)
 
     return handle
 

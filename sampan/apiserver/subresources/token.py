@@ -17,6 +17,7 @@ from sampan.apiserver.context import Context
 from sampan.apiserver.negotiation import negotiate
 from sampan.apiserver.registry.bodies import decode_object
 from sampan.apiserver.registry.options import write_options
+from sampan.apiserver.requestinfo import RequestInfo
 from sampan.lib.clock import rfc3339
 from sampan.lib.http import Answer, Handler, Request
 from sampan.pki.tokens import WARN_AFTER_SECONDS, Bound, TokenSigner
@@ -49,31 +50,22 @@ def make(context: Context) -> Handler:
     registry = context.registry("", "serviceaccounts")
 
     async def handle(request: Request) -> Answer:
-        info = request.attributes
+        info: RequestInfo = request.attributes
         if request.method != "POST":
             raise method_not_supported("serviceaccounts", "", info.verb)
         if signer is None:
             raise StatusError(404, "NotFound", "the server could not find the requested resource")
         options = write_options(request.parameters(), "CreateOptions")
-        warnings: list[str] = []
         content_type = request.headers.get("content-type", "")
-        tree = decode_object(request.body, content_type, TOKEN_REQUEST, options.field_validation, warnings)
+        tree = decode_object(request.body, content_type, TOKEN_REQUEST, options.field_validation, info.warnings)
         attributes = Attributes(
-            CREATE,
-            registry.resource,
-            info.namespace,
-            info.name,
-            request.user,
-            tree,
-            subresource="token",
-            dry_run=options.dry_run,
-        )
-        await registry.admission.mutate(attributes)
-        if (waiting := registry.admission.validate(attributes)) is not None:
-            await waiting
+            CREATE, registry.resource, info.namespace, info.name, request.user, tree, None, "token", options.dry_run,
+            info.warnings, options, TOKEN_REQUEST,
+        )  # fmt: skip
+        await registry.admission.judge(attributes)
         answer = issue(context, signer, info.namespace, info.name, tree)
         form = negotiate(request.headers.get("accept", ""))
-        return dress(request, msgspec.json.encode(answer), form, 201, warnings)
+        return dress(request, msgspec.json.encode(answer), form, 201)
 
     return handle
 
