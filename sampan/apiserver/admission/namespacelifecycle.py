@@ -8,7 +8,8 @@ from sampan.apiserver.admission.chain import CREATE, DELETE, Attributes, Judge
 from sampan.apiserver.registry.watchcache import WatchCache
 
 IMMORTAL = frozenset(("default", "kube-system", "kube-public"))
-_ALLOWED_WHILE_TERMINATING = frozenset(("localsubjectaccessreviews", "subjectaccessreviews"))
+_ACCESS_REVIEWS = frozenset(("localsubjectaccessreviews", "subjectaccessreviews"))
+"""Which may be asked about any namespace."""
 
 
 class NamespaceLifecycle(Judge):
@@ -20,7 +21,7 @@ class NamespaceLifecycle(Judge):
     def concerns(self, resource: Resource, subresource: str, operation: str) -> bool:
         if resource.plural == "namespaces" and not resource.group:
             return operation == DELETE
-        return resource.namespaced and operation == CREATE
+        return resource.namespaced and operation == CREATE and resource.plural not in _ACCESS_REVIEWS
 
     def mutate(self, attributes: Attributes) -> None:
         """Before anything looks further at the object: an absent namespace is a 404, not a list of its other faults."""
@@ -38,7 +39,7 @@ class NamespaceLifecycle(Judge):
         if b'"deletionTimestamp"' not in namespace.item:
             return
         deleted = namespace.tree()["metadata"].get("deletionTimestamp")
-        if not deleted or attributes.resource.plural in _ALLOWED_WHILE_TERMINATING:
+        if not deleted:
             return
         error = attributes.refused(
             f"unable to create new content in namespace {attributes.namespace} because it is being terminated"
