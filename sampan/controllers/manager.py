@@ -25,12 +25,14 @@ from sampan.controllers import (
     replicaset,
     root_ca,
     serviceaccount,
+    storage_protection,
     taint_eviction,
 )
 from sampan.controllers.garbage_collector import GarbageCollector
 from sampan.controllers.node_ipam import NodeIPAM
 from sampan.controllers.node_lifecycle import GRACE_SECONDS, NodeHealth
 from sampan.controllers.pod_gc import TERMINATED_THRESHOLD, PodGC
+from sampan.controllers.resourcequota import ResourceQuotaController
 from sampan.controllers.runtime import Controller, PeriodicRunner, Runner
 from sampan.lib.clock import Clock
 from sampan.lib.tasks import Tasks
@@ -71,12 +73,14 @@ class ControllerManager:
         factory = InformerFactory(self._client)
         runners = [Runner(controller, factory) for controller in self.controllers()]
         pod_gc = PeriodicRunner(PodGC(self._options.terminated_pod_threshold).periodic(), factory)
+        quotas = ResourceQuotaController(factory)
         collector = GarbageCollector(factory)
         async with Tasks() as tasks:
             tasks.start(factory.run(), "informers")
             for runner in runners:
                 tasks.start(runner.run(), runner.controller.name)
             tasks.start(pod_gc.run(), "pod-garbage-collector")
+            tasks.start(quotas.run(), "resource-quota")
             await collector.run()
 
     def controllers(self) -> list[Controller]:
@@ -93,6 +97,8 @@ class ControllerManager:
             taint_eviction.CONTROLLER,
             disruption.CONTROLLER,
             disruption.STALE_TARGETS,
+            storage_protection.CLAIMS,
+            storage_protection.VOLUMES,
             NodeHealth(options.node_monitor_grace_seconds).controller(),
         ]
         if options.ca_pem:

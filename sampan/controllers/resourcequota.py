@@ -1,0 +1,204 @@
+"""What a ResourceQuota's status says: what it allows, and what is used of that.
+
+Admission counts what is added; this controller counts what is there: when a quota is new or changed, when something that it
+counts is deleted or ends, and every five minutes in any case. Whatever discovery lists can be counted by `count/NAME.GROUP`.
+After upstream's pkg/controller/resourcequota.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from msgspec import to_builtins
+from msgspec.structs import replace
+
+from sampan.api.errors import StatusError
+from sampan.api.podresources import Amounts, add, parsed
+from sampan.api.quantity import ZERO, of_value
+from sampan.api.quota.amounts import only, written
+from sampan.api.quota.scopes import Scope, scopes_of
+from sampan.api.quota.usage import IGNORED, Evaluator, evaluator_for
+from sampan.api.resource import Tree
+from sampan.api.types.core_v1 import PersistentVolumeClaim, Pod, ResourceQuota, ResourceQuotaStatus, Service
+from sampan.client.discovery import Served, discover
+from sampan.client.informer import Informer, InformerFactory, Key, key_of
+from sampan.controllers.ownergraph import slim
+from sampan.lib.log import get_logger
+from sampan.lib.queue import WorkQueue
+from sampan.lib.tasks import Tasks
+
+log = get_logger("resource-quota")
+
+DISCOVERY_SECONDS = 30.0
+RESYNC_SECONDS = 300.0
+RETRY_SECONDS = 0.5
+WORKERS = 5
+_MEASURED = (Pod, Service, PersistentVolumeClaim)
+"""Kinds of which more than their number counts."""
+_MEASURED_KINDS = {(cls.api.group, cls.api.plural) for cls in _MEASURED}
+
+
+class ResourceQuotaController:
+    def __init__(self, factory: InformerFactory) -> None:
+        self._factory = factory
+        self._client = factory.client
+        self._clock = factory.client.clock
+        self.queue: WorkQueue[Key] = WorkQueue(self._clock)
+        self._quotas = factory.informer(ResourceQuota)
+        self._counted: dict[tuple[str, str], Informer[Any]] = {}
+        """By group and plural: all that quotas can count."""
+        self._usages: dict[str, tuple[str, Amounts]] = {}
+        """By uid: the revision of an object, and what it used then."""
+        for cls in _MEASURED:
+            self._follow(cls.api.group, cls.api.plural, factory.informer(cls))
+        self._quotas.add_handler(self._quota_changed)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while not await self._follow_discovery():
+            await self._clock.sleep(RETRY_SECONDS)
+        await self._quotas.wait_synced()
+        async with Tasks() as tasks:
+            for number in range(WORKERS):
+                tasks.start(self._work(), f"resource-quota-{number}")
+            tasks.start(self._resync(), "resource-quota-resync")
+            while True:
+                await self._clock.sleep(DISCOVERY_SECONDS)
+                await self._follow_discovery()
+
+    async def _resync(self) -> None:
+        while True:
+            await self._clock.sleep(RESYNC_SECONDS)
+            for quota in self._quotas.list():
+                self.queue.add(key_of(quota))
+
+    async def _follow_discovery(self) -> bool:
+        """Count what is served now. Whether the server answered."""
+        try:
+            served = await discover(self._client)
+        except (StatusError, OSError, TimeoutError, EOFError) as error:
+            log.warning("discovery failed", error=str(error))
+            return False
+        wanted = {(s.api.group, s.api.plural): s.api for s in served if _is_countable(s)}
+        for kind, api in wanted.items():
+            if kind in _MEASURED_KINDS:
+                continue
+            # The garbage collector follows discovery, too: it ends informers of what is no more, and may have begun them anew.
+            informer = self._factory.of_resource(api) or self._factory.informer(slim(api))
+            if self._counted.get(kind) is not informer:
+                self._follow(*kind, informer)
+        for kind in self._counted.keys() - wanted.keys() - _MEASURED_KINDS:
+            del self._counted[kind]
+        return True
+
+    def _follow(self, group: str, plural: str, informer: Informer[Any]) -> None:
+        self._counted[group, plural] = informer
+        informer.add_handler(partial(self._changed, evaluator_for(group, plural)))
+
+    def _quota_changed(self, old: ResourceQuota | None, new: ResourceQuota | None) -> None:
+        # Not for its status, which is admission's and our own.
+        if new is not None and (old is None or old.spec != new.spec):
+            self.queue.add(key_of(new))
+
+    def _changed(self, evaluator: Evaluator, old: Any, new: Any) -> None:
+        """What an object used may be free again."""
+        if old is None:
+            return
+        quotas = self._quotas.list(old.metadata.namespace)
+        if quotas and (new is None or self._uses_less(evaluator, old, new)):
+            for quota in quotas:
+                if evaluator.names(quota.status.hard):
+                    self.queue.add(key_of(quota))
+        if new is None:
+            self._usages.pop(old.metadata.uid, None)
+
+    def _uses_less(self, evaluator: Evaluator, old: Any, new: Any) -> bool:
+        if not isinstance(old, _MEASURED):
+            return False
+        before, now = self._usage(evaluator, old), self._usage(evaluator, new)
+        return any(amount > now.get(name, ZERO) for name, amount in before.items())
+
+    def _usage(self, evaluator: Evaluator, obj: Any) -> Amounts:
+        meta = obj.metadata
+        known = self._usages.get(meta.uid)
+        if known is not None and known[0] == meta.resourceVersion:
+            return known[1]
+        usage = evaluator.usage(_tree(obj), self._clock.now())
+        if not meta.deletionTimestamp:  # the time at which it counts no more comes without an event
+            self._usages[meta.uid] = meta.resourceVersion, usage
+        return usage
+
+    async def _work(self) -> None:
+        while True:
+            key = await self.queue.get()
+            try:
+                await self._recount(key)
+                self.queue.forget(key)
+            except Exception as error:
+                lost_race = isinstance(error, StatusError) and error.code in (404, 409)
+                expected = isinstance(error, StatusError | OSError | TimeoutError | EOFError)
+                note = log.debug if lost_race else log.warning
+                note("recount failed", key=str(key), error=str(error), exc_info=None if expected else error)
+                self.queue.add_rate_limited(key)
+            finally:
+                self.queue.done(key)
+
+    async def _recount(self, key: Key) -> None:
+        quota = self._quotas.get(key.name, key.namespace)
+        if quota is None:
+            return
+        counted = self._count(quota)
+        if counted is None:
+            self.queue.add_after(key, RETRY_SECONDS)
+            return
+        hard, before = parsed(quota.spec.hard), parsed(quota.status.used)
+        # What nobody here can count keeps what it was.
+        used = only(before | counted, hard)
+        if hard != parsed(quota.status.hard) or used != before:
+            status = ResourceQuotaStatus(hard=quota.spec.hard, used=written(used))
+            await self._client.update_status(replace(quota, status=status))
+
+    def _count(self, quota: ResourceQuota) -> Amounts | None:
+        """None: it is not known yet what there is."""
+        scopes = scopes_of(to_builtins(quota.spec))
+        used: Amounts = {}
+        for (group, plural), informer in self._counted.items():
+            evaluator = evaluator_for(group, plural)
+            if names := evaluator.names(quota.spec.hard):
+                if not informer.synced:
+                    return None
+                amounts = dict.fromkeys(names, ZERO)
+                for part in self._parts(evaluator, informer, quota.metadata.namespace, scopes):
+                    add(amounts, part)
+                used |= only(amounts, names)
+        return used
+
+    def _parts(
+        self, evaluator: Evaluator, informer: Informer[Any], namespace: str, scopes: tuple[Scope, ...]
+    ) -> Iterator[Amounts]:
+        objects = informer.list(namespace)
+        if issubclass(informer.cls, _MEASURED):
+            for obj in objects:
+                if not scopes or evaluator.matches(scopes, _tree(obj)):
+                    yield self._usage(evaluator, obj)
+        elif not scopes:
+            each = evaluator.usage({}, 0.0)
+            yield {name: of_value(len(objects)) for name in each}
+
+
+def _is_countable(served: Served) -> bool:
+    api = served.api
+    return api.namespaced and {"create", "list", "watch", "delete"} <= served.verbs and (api.group, api.plural) not in IGNORED
+
+
+def _tree(obj: Any) -> Tree:
+    """As much of an object as quotas look at."""
+    meta = obj.metadata
+    metadata = {
+        "annotations": meta.annotations,
+        "deletionTimestamp": meta.deletionTimestamp,
+        "deletionGracePeriodSeconds": meta.deletionGracePeriodSeconds,
+    }
+    return {"metadata": metadata, "spec": to_builtins(obj.spec), "status": to_builtins(obj.status)}
