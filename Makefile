@@ -1,6 +1,6 @@
 # Everything here is also in CONTRIBUTING.md in words. `make up` and `make test` install what they need.
 
-.PHONY: up down test check bench
+.PHONY: up down test check bench profile
 
 up:
 	@tools/setup.sh up
@@ -21,3 +21,7 @@ check:
 bench:
 	@tools/setup.sh bench
 	@.venv/bin/python -m bench $(ARGS)
+
+profile:
+	@tools/setup.sh bench
+	@PATH=.venv/bin:$$PATH .venv/bin/python -m bench --only create get patch list --profile profiles $(ARGS)

@@ -4,6 +4,7 @@
     python -m bench --json          # the same as JSON
     python -m bench --only get list # some of it
     python -m bench --seconds 5     # longer runs
+    python -m bench --only create --profile profiles    # a flame graph of each, drawn by py-spy
 
 Rates differ from machine to machine, so next to each stands its ratio to something bare measured in the same run: a TLS
 server on uvloop and httptools that answers a fixed body, and a loop that commits rows to SQLite. Load comes from `wrk` with
@@ -15,10 +16,31 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from bench.report import Row, table
 from bench.suites import SUITES, Bench
+
+
+@contextmanager
+def profiled(pid: int, directory: Path | None, name: str) -> Iterator[None]:
+    """Sample the process meanwhile, into DIRECTORY/NAME.svg; nothing without a directory."""
+    if directory is None:
+        yield
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    command = ["py-spy", "record", "--pid", str(pid), "--rate", "200", "--output", str(directory / f"{name}.svg")]
+    sampler = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        sampler.send_signal(signal.SIGINT)  # it draws what it has and ends
+        sampler.wait(60)
 
 
 def main() -> int:
@@ -28,6 +50,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=4.0, help="length of each measurement (default 4)")
     parser.add_argument("--pods", type=int, default=9000, help="Pods in the list (default 9000)")
     parser.add_argument("--nodes", type=int, default=1000, help="Nodes to schedule on (default 1000)")
+    parser.add_argument("--profile", type=Path, metavar="DIRECTORY", help="where to put a flame graph of the API server")
     arguments = parser.parse_args()
     if not shutil.which("wrk"):
         print("bench: wrk is not installed; install it with: apt-get install wrk", file=sys.stderr)
@@ -37,7 +60,8 @@ def main() -> int:
         for name, suite in SUITES.items():
             if not arguments.only or name in arguments.only:
                 print(f"measuring: {name}", file=sys.stderr, flush=True)
-                rows += suite(bench)
+                with profiled(bench.target.server.pid, arguments.profile, name):
+                    rows += suite(bench)
     print(json.dumps([row._asdict() for row in rows], indent=2) if arguments.json else table(rows))
     return 0
 
