@@ -124,10 +124,9 @@ def test_watches_see_one_order_without_gap_or_repeat_while_many_write(on_store: 
                 tasks.start(watch_late(number, ("/", "/a/", "/b/")[number % 3]), f"watch {number}")
             await asyncio.gather(*(churn(store, seed, 80) for seed in range(10)))
             end = {prefix: await store.create(f"{prefix}end", b"") for prefix in ("/a/", "/b/")}
+            ends = (end["/b/"], end["/a/"], end["/b/"]) * 2
             await eventually(
-                lambda: (
-                    len(collected) == 6 and all(events and events[-1].revision >= end["/a/"] for events in collected.values())
-                )
+                lambda: len(collected) == 6 and all(collected[n] and collected[n][-1].revision == ends[n] for n in range(6))
             )
         everything = collected[0]
         assert [event.revision for event in everything] == list(range(start + 1, store.revision + 1))

@@ -15,7 +15,8 @@ from sampan.cmd.cluster import processes
 def test_a_process_that_goes_while_it_is_ended_is_gone(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kernel says EINVAL, too, of a process that is just being reaped."""
     cluster = f"unit-{os.getpid()}"
-    child = subprocess.Popen(["sleep", "60"], env={**os.environ, processes.MARK: cluster})
+    script = ["sh", "-c", "echo started; exec sleep 60"]
+    child = subprocess.Popen(script, env={**os.environ, processes.MARK: cluster}, stdout=subprocess.PIPE, text=True)
 
     def opening(pid: int, flags: int = 0) -> int:
         assert pid == child.pid
@@ -24,10 +25,11 @@ def test_a_process_that_goes_while_it_is_ended_is_gone(number: int, monkeypatch:
         raise OSError(number, os.strerror(number))
 
     try:
+        assert child.stdout is not None and child.stdout.readline() == "started\n"  # until then it may show no environment
         assert set(processes.marked(cluster)) == {child.pid}
         monkeypatch.setattr(os, "pidfd_open", opening)
         assert processes.end(cluster, grace_seconds=1.0) == 1
         assert not processes.marked(cluster)
     finally:
         child.kill()
-        child.wait()
+        child.communicate()
