@@ -25,6 +25,9 @@ from sampan.apiserver.admission.storageprotection import StorageObjectInUseProte
 from sampan.apiserver.admission.taintnodes import TaintNodesByCondition
 from sampan.apiserver.authz.escalation import EscalationCheck
 from sampan.apiserver.context import Context
+from sampan.apiserver.webhooks.hooks import MUTATING, VALIDATING, Hooks
+from sampan.apiserver.webhooks.mutating import MutatingWebhooks
+from sampan.apiserver.webhooks.validating import ValidatingWebhooks
 
 
 def default_plugins(context: Context) -> Sequence[Plugin]:
@@ -47,12 +50,14 @@ def default_plugins(context: Context) -> Sequence[Plugin]:
         CertificateApproval(context.authorizer),
         CertificateSigning(context.authorizer),
         CertificateSubjectRestriction(),
-        CertificateRequester(),
         DefaultIngressClass(context.registry("networking.k8s.io", "ingressclasses").cache),
+        MutatingWebhooks(Hooks(context, MUTATING)),
+        CertificateRequester(),
         ParamAccess(
             context.authorizer,
             context.scheme,
             context.registry("admissionregistration.k8s.io", "validatingadmissionpolicies").cache,
         ),
+        ValidatingWebhooks(Hooks(context, VALIDATING)),
         ResourceQuota(context.registry("", "resourcequotas"), context.clock, context.tasks),
     )

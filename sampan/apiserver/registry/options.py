@@ -52,6 +52,8 @@ class WriteOptions:
 
     dry_run: bool = False
     field_validation: str = "Warn"
+    said_validation: str = ""
+    """As the request has it; admission hears of that."""
     field_manager: str = ""
     force: bool = False
 
@@ -148,6 +150,7 @@ def write_options(query: Parameters, kind: str, *, applies: bool = False) -> Wri
     return WriteOptions(
         dry_run=query.get("dryRun") == "All",
         field_validation=validation or "Warn",
+        said_validation=validation,
         field_manager=manager,
         force=is_true(query.get("force", "")),
     )

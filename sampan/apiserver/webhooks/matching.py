@@ -1,0 +1,142 @@
+"""Which webhooks and policies a request concerns: by rules, by the labels of its namespace, by those of its object.
+
+After k8s.io/apiserver/pkg/admission/plugin/webhook/{generic,predicates} and .../policy/matching. What rules say is worked out
+once for each kind of request and kept, so that a request that concerns nobody costs a look into a dictionary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+
+from sampan.api.errors import not_found
+from sampan.api.resource import Resource, Tree
+from sampan.api.scheme import Scheme
+from sampan.api.selectors import from_label_selector
+from sampan.apiserver.admission.chain import CREATE, UPDATE, Attributes
+from sampan.apiserver.registry.watchcache import WatchCache
+from sampan.apiserver.webhooks.equivalents import Equivalents
+from sampan.apiserver.webhooks.rules import Place, Rule, Target, targets
+
+_NO_LABELS: Final[Mapping[str, str]] = {}
+_EQUIVALENT: Final = "Equivalent"
+
+
+def is_namespace(resource: Resource) -> bool:
+    return resource.plural == "namespaces" and not resource.group
+
+
+def namespace_of(attributes: Attributes) -> str:
+    """The namespace that a request is about: of a Namespace itself, its own name."""
+    return attributes.name if is_namespace(attributes.resource) else attributes.namespace
+
+
+def place_of(attributes: Attributes) -> Place:
+    resource = attributes.resource
+    return Place(
+        resource.group,
+        resource.version,
+        resource.plural,
+        attributes.subresource,
+        attributes.operation,
+        resource.namespaced,
+    )
+
+
+class Criteria:
+    """What a webhook, a policy or a binding says of the requests that concern it.
+
+    `rules` None: any; `excluded` are the rules of those it has nothing to do with after all.
+    """
+
+    def __init__(self, tree: Tree, rules: Sequence[Tree] | None, excluded: Sequence[Tree] = ()) -> None:
+        self._rules = [Rule(rule) for rule in rules] if rules is not None else None
+        self._excluded = [Rule(rule) for rule in excluded]
+        self._by_equivalence = tree.get("matchPolicy") == _EQUIVALENT
+        self._namespaces = from_label_selector(tree.get("namespaceSelector") or {})
+        self._objects = from_label_selector(tree.get("objectSelector") or {})
+
+    def targets(self, place: Place, resource: Resource, equivalents: Equivalents) -> tuple[Sequence[Target], Sequence[Target]]:
+        """As what a request may match, and as what it may be excluded."""
+        others = equivalents.of(resource, place.subresource) if self._by_equivalence else ()
+        found = [Target(resource, frozenset())] if self._rules is None else targets(self._rules, place, resource, others)
+        return found, targets(self._excluded, place, resource, others)
+
+    def selects(self, attributes: Attributes, shown: Tree | None, namespaces: WatchCache) -> bool:
+        """Whether labels allow it; `shown` is the object as it is by now. Raises StatusError 404 for a namespace that is not
+        there."""
+        if not self._objects.empty and not (self._has_labels(shown) or self._has_labels(attributes.old)):
+            return False
+        if self._namespaces.empty:
+            return True
+        name = namespace_of(attributes)
+        if not name and not is_namespace(attributes.resource):
+            return True  # what is in no namespace is not exempted by one
+        return self._namespaces.matches(_namespace_labels(attributes, name, shown, namespaces))
+
+    def _has_labels(self, tree: Tree | None) -> bool:
+        metadata = tree.get("metadata") if tree is not None else None
+        return metadata is not None and self._objects.matches(metadata.get("labels") or _NO_LABELS)
+
+
+def _namespace_labels(attributes: Attributes, name: str, shown: Tree | None, namespaces: WatchCache) -> Mapping[str, str]:
+    writes = attributes.operation in (CREATE, UPDATE) and not attributes.subresource
+    if writes and is_namespace(attributes.resource):
+        return ((shown or {}).get("metadata") or {}).get("labels") or _NO_LABELS
+    found = namespaces.get("", name)
+    if found is None:
+        raise not_found("namespaces", "", name)
+    return found.labels
+
+
+def choose(found: Sequence[Target], name: str) -> Target | None:
+    """The first that has nothing against the object's name."""
+    return next((target for target in found if not target.names or name in target.names), None)
+
+
+class HasCriteria(Protocol):
+    @property
+    def criteria(self) -> Criteria: ...
+
+
+Who = TypeVar("Who", bound=HasCriteria)
+
+
+class Concerned(NamedTuple, Generic[Who]):
+    """A webhook or policy that may be concerned: as what, and as what it is not."""
+
+    who: Who
+    found: Sequence[Target]
+    excluded: Sequence[Target]
+
+    def target(self, name: str) -> Target | None:
+        """As what the object of that name concerns it, labels aside."""
+        return None if choose(self.excluded, name) is not None else choose(self.found, name)
+
+
+class Index(Generic[Who]):
+    """Who of many is concerned with a kind of request, as far as rules say, in their order."""
+
+    def __init__(self, scheme: Scheme, equivalents: Equivalents) -> None:
+        self._scheme = scheme
+        self._equivalents = equivalents
+        self._all: Sequence[Who] = ()
+        self._known: dict[Place, Sequence[Concerned[Who]]] = {}
+        self._generation = -1
+
+    def replace(self, everybody: Sequence[Who]) -> None:
+        self._all = everybody
+        self._known.clear()
+
+    def concerned(self, attributes: Attributes) -> Sequence[Concerned[Who]]:
+        if not self._all:
+            return ()
+        if self._generation != self._scheme.generation:  # other versions may be served by now
+            self._known.clear()
+            self._generation = self._scheme.generation
+        place = place_of(attributes)
+        known = self._known.get(place)
+        if known is None:
+            asked = ((who, who.criteria.targets(place, attributes.resource, self._equivalents)) for who in self._all)
+            known = self._known[place] = [Concerned(who, *answer) for who, answer in asked if answer[0]]
+        return known
