@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from sampan.api.cel.code import COST, LIMIT, Code, Frame, constant, plain
+from sampan.api.cel.code import ABSORBED, COST, LIMIT, Code, Frame, Run, constant, plain
 from sampan.api.cel.declarations import Binding
 from sampan.api.cel.errors import CelProgramError, CelRuntimeError, CostExceeded
 from sampan.api.cel.patterns import Pattern, compiled
@@ -81,14 +81,37 @@ def _metered(binding: Binding, arguments: list[Code], meter: Meter) -> Binding:
     runs = [argument.run for argument in arguments]
 
     def run(frame: Frame) -> Value:
-        given = tuple([run(frame) for run in runs])
-        result = binding(*given)
+        before = frame[COST]
+        try:
+            given = tuple([run(frame) for run in runs])
+            result = binding(*given)
+        except CostExceeded:
+            raise
+        except ABSORBED:
+            frame[COST] = before
+            _charge_failed(frame, runs, meter)
+            raise
         frame[COST] += meter(given, result)
         if frame[COST] > frame[LIMIT]:
             raise CostExceeded
         return result
 
     return run
+
+
+def _charge_failed(frame: Frame, runs: list[Run], meter: Meter) -> None:
+    """Of one or two arguments, upstream looks at both, and charges for the call as if an error were a value of size 1."""
+    given: list[Value] = []
+    for run in runs:
+        try:
+            given.append(run(frame))
+        except CostExceeded:
+            raise
+        except ABSORBED:
+            if len(runs) > 2:
+                return
+            given.append(None)
+    frame[COST] += meter(tuple(given), None)
 
 
 def fixed_pattern(function: str, overload: str, arguments: list[Code]) -> Binding | None:

@@ -12,6 +12,7 @@ from typing import Final
 from sampan.api.cel import types, unify
 from sampan.api.cel.declarations import Overload
 from sampan.api.cel.errors import Issues
+from sampan.api.cel.escaping import RESERVED
 from sampan.api.cel.syntax import Call, Comprehension, Ident, ListLiteral, Literal, MapLiteral, Node, Select, StructLiteral
 from sampan.api.cel.types import BOOL, DYN, ERROR, INT, CelType, Kind
 from sampan.api.cel.values import type_of
@@ -28,6 +29,8 @@ class Scope:
     variables: Mapping[str, CelType]
     functions: Functions
     type_names: Mapping[str, CelType]
+    reserved_fields: bool = True
+    """Whether words that CEL keeps for itself may be fields as they are, and not only as `__word__`."""
     local: list[tuple[str, CelType]] = field(default_factory=list)
 
     def lookup(self, name: str) -> tuple[CelType, CelType | None] | None:
@@ -158,9 +161,13 @@ class _Checker:
         if of.fields is None:
             self._issues.add(at, f"unexpected failed resolution of '{of}'")
             return ERROR
-        if name not in of.fields:
+        found = of.fields.get(name)
+        if found is None and self._scope.reserved_fields and name in RESERVED:
+            found = of.fields.get(f"__{name}__")
+        if found is None:
             self._issues.add(at, f"undefined field '{name}'")
-        return of.fields.get(name, ERROR)
+            return ERROR
+        return found
 
     def _call(self, node: Call) -> CelType:
         if node.function == "_?._":

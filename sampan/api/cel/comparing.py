@@ -9,8 +9,9 @@ from itertools import islice
 from typing import cast
 
 from sampan.api.cel.errors import CelRuntimeError, no_such_overload
+from sampan.api.cel.times import ZERO
 from sampan.api.cel.types import CelType
-from sampan.api.cel.values import MISSING, Duration, KeyedMap, Listed, Mapped, Opaque, Optional, Timestamp, Uint, Value
+from sampan.api.cel.values import MISSING, Duration, Listed, Mapped, Opaque, Optional, Timestamp, Uint, Value
 
 _NUMBERS = (int, Uint, float)
 
@@ -152,7 +153,9 @@ def first_and_last(of: Value) -> tuple[Value, Value]:
 
 def zero(value: Value) -> bool:
     """Whether a value is the empty one of its type."""
-    if isinstance(value, (KeyedMap, Listed, Mapped)):
+    if isinstance(value, Timestamp):
+        return value == ZERO
+    if isinstance(value, (Listed, Mapped)):
         return len(value) == 0
     if isinstance(value, (bool, int, float, str, bytes, list, dict, type(None))):
         return not value

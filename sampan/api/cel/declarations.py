@@ -37,7 +37,7 @@ class Overload:
     binding: Binding | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Library:
     """Functions and macros that come and go together. `since` and `until` are minor versions of Kubernetes."""
 

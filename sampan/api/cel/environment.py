@@ -30,6 +30,7 @@ from sampan.api.cel.validators import validate
 from sampan.api.cel.values import MISSING, Value
 
 OPTIONAL_SINCE: Final = 28
+RESERVED_FIELDS_SINCE: Final = 31
 _STANDARD: Final = (standard.LIBRARY, standard.CROSS_TYPE)
 
 
@@ -86,7 +87,8 @@ class Environment:
         root = parse(text, language.macros, issues, optional=language.minor >= OPTIONAL_SINCE)
         if issues:
             raise issues.error()
-        check(root, Scope(self._variables, language.functions, language.types), issues)
+        scope = Scope(self._variables, language.functions, language.types, language.minor >= RESERVED_FIELDS_SINCE)
+        check(root, scope, issues)
         if issues:
             raise issues.error()
         validate(root, language.minor, issues)

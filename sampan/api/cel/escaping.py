@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-_RESERVED: Final = frozenset(
+RESERVED: Final = frozenset(
     {
         "true",
         "false",
@@ -40,7 +40,7 @@ _escaped = re.compile(r"__([^_]+)__")
 @lru_cache(maxsize=4096)
 def escape(name: str) -> str | None:
     """None for a name that no expression can write."""
-    if name in _RESERVED:
+    if name in RESERVED:
         return f"__{name}__"
     if _can_be_escaped(name) is None:
         return None
@@ -57,7 +57,7 @@ def unescape(name: str) -> str | None:
         word = match[1]
         if word in _PLAIN:
             return _PLAIN[word]
-        wrong = wrong or word not in _RESERVED or match[0] != name
+        wrong = wrong or word not in RESERVED or match[0] != name
         return word
 
     result = _escaped.sub(plain, name)

@@ -33,17 +33,24 @@ def checked_duration(nanoseconds: int) -> Duration:
     return Duration(nanoseconds)
 
 
-def timestamp(seconds: int, nanoseconds: int = 0) -> Timestamp:
+def timestamp(seconds: int, nanoseconds: int = 0, offset: int = 0) -> Timestamp:
     """Raises CelRuntimeError outside of the years 1 to 9999."""
     whole = seconds + nanoseconds // SECOND
     if not _LOW <= whole <= _HIGH:
         raise CelRuntimeError("timestamp overflow")
-    return Timestamp(seconds * SECOND + nanoseconds)
+    at = Timestamp(seconds * SECOND + nanoseconds)
+    if offset:
+        at.offset = offset
+    return at
 
 
-def add_duration(at: int, span: int) -> Timestamp:
+ZERO: Final = timestamp(_LOW)
+"""What Go has for a time that was never set."""
+
+
+def add_duration(at: Timestamp, span: int) -> Timestamp:
     total = int(at) + int(span)
-    return timestamp(total // SECOND, total % SECOND)
+    return timestamp(total // SECOND, total % SECOND, at.offset)
 
 
 def between(left: int, right: int) -> Duration:
@@ -97,7 +104,7 @@ def parse_timestamp(text: str) -> Timestamp | None:
     if offset is None:
         return None
     seconds = (at - _EPOCH) // timedelta(seconds=1) - offset
-    return timestamp(seconds, int((match[7] or "0")[:9].ljust(9, "0")))
+    return timestamp(seconds, int((match[7] or "0")[:9].ljust(9, "0")), offset)
 
 
 def _offset(text: str) -> int | None:
@@ -108,11 +115,18 @@ def _offset(text: str) -> int | None:
 
 
 def format_timestamp(at: Timestamp) -> str:
-    """RFC 3339 with as many digits of a second as it takes, UTC."""
+    """RFC 3339 with as many digits of a second as it takes."""
     seconds, nanoseconds = divmod(int(at), SECOND)
-    moment = _EPOCH + timedelta(seconds=seconds)
+    try:
+        moment = _EPOCH + timedelta(seconds=seconds + at.offset)
+    except OverflowError:
+        raise CelRuntimeError("timestamp overflow") from None
     fraction = f".{nanoseconds:09d}".rstrip("0") if nanoseconds else ""
-    return f"{moment.year:04d}{moment:-%m-%dT%H:%M:%S}{fraction}Z"
+    zone = "Z"
+    if at.offset:
+        minutes = abs(at.offset) // 60
+        zone = f"{'-' if at.offset < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
+    return f"{moment.year:04d}{moment:-%m-%dT%H:%M:%S}{fraction}{zone}"
 
 
 @lru_cache(maxsize=256)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from sampan.api.cel import formatchecks
 from sampan.api.cel.conversions import string_to_duration, string_to_timestamp
 from sampan.api.cel.errors import CelRuntimeError, Issues
 from sampan.api.cel.patterns import compiled
@@ -33,6 +34,8 @@ def validate(root: Node, minor: int, issues: Issues) -> None:
 def _validate_call(node: Call, issues: Issues) -> None:
     read = _LITERALS.get(node.function)
     argument = node.arguments[0] if node.arguments else None
+    if "string_format" in node.overloads:
+        formatchecks.check(node, issues)
     if read is None or not isinstance(argument, Literal) or not isinstance(argument.value, str):
         return
     try:

@@ -37,9 +37,9 @@ class Uint(int):
 
 
 class Timestamp(int):
-    """Nanoseconds since 1970, UTC."""
+    """Nanoseconds since 1970, UTC. `offset` is what the clock showed that wrote it, in seconds east; only text shows it."""
 
-    __slots__ = ()
+    offset: int = 0
 
 
 class Duration(int):
