@@ -1,145 +1,153 @@
-"""CEL expressions of webhooks and policies: what they can name, and that they compile, and to what.
+"""CEL expressions of webhooks and policies: what they can name, and whether they compile, and to what.
 
-After k8s.io/apiserver/pkg/admission/plugin/cel. What evaluates them compiles them by the same `environment_of`.
-https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/#validation-expression
+After k8s.io/apiserver/pkg/admission/plugin/cel. https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from typing import Final
 
-from sampan.api.cel import CelError, CelType, Environment
-from sampan.api.cel.types import BOOL, DYN, INT, STRING, TIMESTAMP, Kind, list_of, map_of, object_type
+from sampan.api.cel import CelError, CelType, Environment, Program, types
+from sampan.api.cel.errors import CelProgramError
+from sampan.api.cel.libraries.authorization import AUTHORIZER, RESOURCE_CHECK
+from sampan.api.cel.types import Kind
 from sampan.api.errors import FieldError, invalid
 
+STORED: Final = "1.33"
+NEW: Final = "1.32"
+"""What is written anew may only use what the version before understands, to which a cluster may have to go back."""
 
-@dataclass(frozen=True)
+OBJECT, OLD_OBJECT, PARAMS, REQUEST = "object", "oldObject", "params", "request"
+NAMESPACE, AUTHORIZED, REQUESTED, VARIABLES = "namespaceObject", "authorizer", "authorizer.requestResource", "variables"
+
+_STRINGS: Final = types.list_of(types.STRING)
+_STRING_MAP: Final = types.map_of(types.STRING, types.STRING)
+
+
+def _object(name: str, /, **fields: CelType) -> CelType:
+    return types.object_type(f"kubernetes.{name}", fields)
+
+
+def _texts(*names: str) -> dict[str, CelType]:
+    return dict.fromkeys(names, types.STRING)
+
+
+_KIND: Final = _object("GroupVersionKind", **_texts("group", "version", "kind"))
+_RESOURCE: Final = _object("GroupVersionResource", **_texts("group", "version", "resource"))
+_USER: Final = _object("UserInfo", **_texts("username", "uid"), groups=_STRINGS, extra=types.map_of(types.STRING, _STRINGS))
+REQUEST_TYPE: Final = _object(
+    "AdmissionRequest",
+    kind=_KIND,
+    resource=_RESOURCE,
+    requestKind=_KIND,
+    requestResource=_RESOURCE,
+    userInfo=_USER,
+    dryRun=types.BOOL,
+    options=types.DYN,
+    **_texts("subResource", "requestSubResource", "name", "namespace", "operation"),
+)
+_CONDITION: Final = _object(
+    "NamespaceCondition", **_texts("status", "type", "message", "reason"), lastTransitionTime=types.TIMESTAMP
+)
+NAMESPACE_TYPE: Final = _object(
+    "Namespace",
+    metadata=_object(
+        "NamespaceMetadata",
+        **_texts("name", "generateName", "namespace", "UID", "resourceVersion"),
+        labels=_STRING_MAP,
+        annotations=_STRING_MAP,
+        creationTimestamp=types.TIMESTAMP,
+        deletionTimestamp=types.TIMESTAMP,
+        deletionGracePeriodSeconds=types.INT,
+        generation=types.INT,
+        finalizers=_STRINGS,
+    ),
+    spec=_object("NamespaceSpec", finalizers=_STRINGS),
+    status=_object("NamespaceStatus", conditions=types.list_of(_CONDITION), phase=types.STRING),
+)
+
+
+class BadExpression(Exception):
+    """Why an expression is of no use, in upstream's words."""
+
+
 class Scope:
-    """What an expression can name, beyond `object`, `oldObject`, `request` and `namespaceObject`."""
+    """What expressions can name, beyond `object`, `oldObject`, `request`, `namespaceObject` and `authorizer`.
 
-    params: bool = False
-    authorizer: bool = True
-    variables: tuple[tuple[str, str], ...] | None = None
-    """Name and expression of each, in order; None: there is no such thing."""
+    `variables`: whether there may be some, as in policies; each is known once it is defined. `version` of Kubernetes: NEW for
+    what somebody is about to write, as a cluster may have to go back to the version before.
+    """
 
-    def knowing(self, name: str, expression: str) -> Scope:
-        return replace(self, variables=(*(self.variables or ()), (name, expression)))
+    def __init__(self, *, params: bool = False, variables: bool = False, version: str = STORED) -> None:
+        self._known: dict[str, CelType] = {OBJECT: types.DYN, OLD_OBJECT: types.DYN}
+        if params:
+            self._known[PARAMS] = types.DYN
+        self._variables: dict[str, CelType] = {}
+        if variables:
+            self._known[VARIABLES] = types.object_type("kubernetes.variables", self._variables)
+        self._version = version
+        self._environments: dict[bool, Environment] = {}
 
-    def without_authorizer(self) -> Scope:
-        return replace(self, authorizer=False)
+    def declare(self, name: str, of: CelType) -> None:
+        """Say more of a variable than that it can be anything. Before anything is compiled."""
+        self._known[name] = of
 
-
-def _kind_of(what: str, last: str) -> CelType:
-    return object_type(f"kubernetes.{what}", {"group": STRING, "version": STRING, last: STRING})
-
-
-# As the library of authorization calls them.
-AUTHORIZER = object_type("kubernetes.authorization.Authorizer")
-RESOURCE_CHECK = object_type("kubernetes.authorization.ResourceCheck")
-_USER = object_type(
-    "kubernetes.UserInfo",
-    {"username": STRING, "uid": STRING, "groups": list_of(STRING), "extra": map_of(STRING, list_of(STRING))},
-)
-_KIND, _RESOURCE = _kind_of("GroupVersionKind", "kind"), _kind_of("GroupVersionResource", "resource")
-REQUEST = object_type(
-    "kubernetes.AdmissionRequest",
-    {
-        "kind": _KIND,
-        "resource": _RESOURCE,
-        "subResource": STRING,
-        "requestKind": _KIND,
-        "requestResource": _RESOURCE,
-        "requestSubResource": STRING,
-        "name": STRING,
-        "namespace": STRING,
-        "operation": STRING,
-        "userInfo": _USER,
-        "dryRun": BOOL,
-        "options": DYN,
-    },
-)
-_CONDITION = object_type(
-    "kubernetes.NamespaceCondition",
-    {"status": STRING, "type": STRING, "lastTransitionTime": TIMESTAMP, "message": STRING, "reason": STRING},
-)
-_METADATA = object_type(
-    "kubernetes.NamespaceMetadata",
-    {
-        "name": STRING,
-        "generateName": STRING,
-        "namespace": STRING,
-        "labels": map_of(STRING, STRING),
-        "annotations": map_of(STRING, STRING),
-        "UID": STRING,
-        "creationTimestamp": TIMESTAMP,
-        "deletionGracePeriodSeconds": INT,
-        "deletionTimestamp": TIMESTAMP,
-        "generation": INT,
-        "resourceVersion": STRING,
-        "finalizers": list_of(STRING),
-    },
-)
-NAMESPACE = object_type(
-    "kubernetes.Namespace",
-    {
-        "metadata": _METADATA,
-        "spec": object_type("kubernetes.NamespaceSpec", {"finalizers": list_of(STRING)}),
-        "status": object_type("kubernetes.NamespaceStatus", {"conditions": list_of(_CONDITION), "phase": STRING}),
-    },
-)
-
-
-@lru_cache(maxsize=256)
-def environment_of(scope: Scope) -> Environment:
-    found = {"object": DYN, "oldObject": DYN, "namespaceObject": NAMESPACE, "request": REQUEST}
-    if scope.params:
-        found["params"] = DYN
-    if scope.authorizer:
-        found |= {"authorizer": AUTHORIZER, "authorizer.requestResource": RESOURCE_CHECK}
-    if scope.variables is not None:
-        found["variables"] = object_type("kubernetes.variables", _types_of(scope))
-    return Environment(found)
-
-
-def _types_of(scope: Scope) -> dict[str, CelType]:
-    """Of each variable, as those before it give it; one that does not compile may be anything."""
-    found: dict[str, CelType] = {}
-    for index, (name, text) in enumerate(scope.variables or ()):
-        before = replace(scope, authorizer=True, variables=(scope.variables or ())[:index])
+    def compile(self, text: str, returns: Sequence[str] = ("bool",), *, authorizer: bool = True) -> Program:
+        """`returns`: the types it may give; none named: any. Raises BadExpression."""
         try:
-            found[name] = _declared(environment_of(before).compile(text).output_type)
-        except CelError:
-            found[name] = DYN
-    return found
+            program = self._environment(authorizer).compile(text)
+        except CelProgramError as error:
+            raise BadExpression(f"program instantiation failed: {error}") from None
+        except CelError as error:
+            raise BadExpression(f"compilation failed: {error}") from None
+        if returns and program.output_type.name not in returns:
+            what = returns[0] if len(returns) == 1 else f"one of [{' '.join(returns)}]"
+            raise BadExpression(f"must evaluate to {what} but got {_shown(program.output_type)}")
+        return program
+
+    def define(self, name: str, text: str) -> Program:
+        """A variable, which all that is compiled from now on can name. Raises BadExpression; it may be anything then."""
+        self._variables[name] = types.DYN
+        program = self.compile(text, ())
+        self._variables[name] = _as_variable(program.output_type)
+        return program
+
+    def _environment(self, authorizer: bool) -> Environment:
+        found = self._environments.get(authorizer)
+        if found is None:
+            more = {AUTHORIZED: AUTHORIZER, REQUESTED: RESOURCE_CHECK} if authorizer else {}
+            fixed = {NAMESPACE: NAMESPACE_TYPE, REQUEST: REQUEST_TYPE}
+            found = self._environments[authorizer] = Environment({**fixed, **self._known, **more}, version=self._version)
+        return found
 
 
-_SCALARS = frozenset((Kind.BOOL, Kind.BYTES, Kind.DOUBLE, Kind.DURATION, Kind.INT, Kind.STRING, Kind.TIMESTAMP, Kind.UINT))
+def _as_variable(of: CelType) -> CelType:
+    """What is left of a type once a variable is of it: objects are no longer known by their fields."""
+    if of.kind in (Kind.LIST, Kind.MAP):
+        return CelType(of.kind, of.name, tuple(map(_as_variable, of.parameters)))
+    return types.DYN if of.kind in (Kind.STRUCT, Kind.OPAQUE, Kind.TYPE) else of
 
 
-def _declared(type_: CelType) -> CelType:
-    """A variable's type as far as others see it: scalars, and lists and maps of them."""
-    if type_.kind in _SCALARS:
-        return type_
-    if type_.kind is Kind.LIST:
-        return list_of(_declared(type_.parameters[0]))
-    if type_.kind is Kind.MAP:
-        return map_of(*map(_declared, type_.parameters))
-    return DYN
+def _shown(of: CelType) -> str:
+    inner = ", ".join(map(_shown, of.parameters))
+    return f"{of.name}({inner})" if inner else of.name
 
 
-def _shown(type_: CelType) -> str:
-    return f"{type_.name}({', '.join(map(_shown, type_.parameters))})" if type_.parameters else type_.name
-
-
-def check_expression(text: str, path: str, scope: Scope, returns: Sequence[str] = ("bool",)) -> list[FieldError]:
+def check_expression(
+    text: str, path: str, scope: Scope, returns: Sequence[str] = ("bool",), *, authorizer: bool = True
+) -> list[FieldError]:
     """What is wrong with an expression that must give one of the types `returns`; none named: any."""
     try:
-        output = environment_of(scope).compile(text).output_type
-    except CelError as error:
-        return [invalid(path, text, f"compilation failed: {error}")]
-    if not returns or output.name in returns:
-        return []
-    wanted = returns[0] if len(returns) == 1 else f"one of [{' '.join(returns)}]"
-    return [invalid(path, text, f"must evaluate to {wanted} but got {_shown(output)}")]
+        scope.compile(text, returns, authorizer=authorizer)
+    except BadExpression as bad:
+        return [invalid(path, text, str(bad))]
+    return []
+
+
+def check_variable(name: str, text: str, path: str, scope: Scope) -> list[FieldError]:
+    try:
+        scope.define(name, text)
+    except BadExpression as bad:
+        return [invalid(path, text, str(bad))]
+    return []

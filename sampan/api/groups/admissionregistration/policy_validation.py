@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from sampan.api import names
 from sampan.api.errors import FieldError, duplicate, invalid, not_supported, required
-from sampan.api.groups.admissionregistration.expressions import Scope, check_expression
+from sampan.api.groups.admissionregistration.expressions import NEW, Scope, check_expression, check_variable
 from sampan.api.groups.admissionregistration.rules import (
     FAILURE_POLICIES,
     validate_choice,
@@ -55,9 +55,9 @@ def _validate(tree: Tree, *, skip_conditions: bool) -> list[FieldError]:
         if not constraints.get("resourceRules"):
             errors.append(required("spec.matchConstraints.resourceRules"))
     if not skip_conditions:
-        scope = Scope(params=has_params)
+        scope = Scope(params=has_params, version=NEW)
         errors += validate_match_conditions(spec.get("matchConditions", ()), scope, "spec.matchConditions")
-    return errors + _validate_expressions(tree, spec, Scope(params=has_params))
+    return errors + _validate_expressions(tree, spec, Scope(params=has_params, variables=True, version=NEW))
 
 
 def _validate_param_kind(kind: Tree, path: str) -> list[FieldError]:
@@ -92,7 +92,6 @@ def _validate_expressions(tree: Tree, spec: Tree, scope: Scope) -> list[FieldErr
     errors: list[FieldError] = []
     for index, variable in enumerate(spec.get("variables", ())):
         errors += _validate_variable(variable, scope, f"spec.variables[{index}]")
-        scope = scope.knowing(variable.get("name", ""), variable.get("expression", ""))
     validations, annotations = spec.get("validations", ()), spec.get("auditAnnotations", ())
     if not validations and not annotations:
         return [*errors, required("spec.validations", _EMPTY), required("spec.auditAnnotations", _EMPTY)]
@@ -120,7 +119,7 @@ def _validate_variable(variable: Tree, scope: Scope, path: str) -> list[FieldErr
         errors.append(invalid(f"{path}.name", name, "name is not a valid CEL identifier"))
     if not text.strip():
         return [*errors, required(f"{path}.expression", "expression is not specified")]
-    return errors + check_expression(text, f"{path}.expression", scope, ())
+    return errors + check_variable(name, text, f"{path}.expression", scope)
 
 
 def _validate_validation(validation: Mapping[str, str], scope: Scope, path: str) -> list[FieldError]:
@@ -131,7 +130,7 @@ def _validate_validation(validation: Mapping[str, str], scope: Scope, path: str)
     else:
         errors.append(required(f"{path}.expression", "expression is not specified"))
     if words.strip():
-        errors += check_expression(words, f"{path}.messageExpression", scope.without_authorizer(), ("string",))
+        errors += check_expression(words, f"{path}.messageExpression", scope, ("string",), authorizer=False)
     elif words:
         errors.append(invalid(f"{path}.messageExpression", words, "must be non-empty if specified"))
     if message and not message.strip():

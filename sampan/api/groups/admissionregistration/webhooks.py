@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sampan.api import names
 from sampan.api.errors import FieldError, duplicate, invalid, not_supported, required
-from sampan.api.groups.admissionregistration.expressions import Scope
+from sampan.api.groups.admissionregistration.expressions import NEW, Scope
 from sampan.api.groups.admissionregistration.rules import (
     FAILURE_POLICIES,
     MATCH_POLICIES,
@@ -132,7 +132,7 @@ def _validate_webhook(webhook: Tree, path: str, tolerated: _Tolerated) -> list[F
     errors += _validate_client(webhook.get("clientConfig", {}), f"{path}.clientConfig")
     if not tolerated.conditions:
         conditions = webhook.get("matchConditions", ())
-        errors += validate_match_conditions(conditions, Scope(), f"{path}.matchConditions")
+        errors += validate_match_conditions(conditions, Scope(version=NEW), f"{path}.matchConditions")
     return errors
 
 
