@@ -161,7 +161,9 @@ class QuotaQueue:
         for _ in range(_TRIES):
             used = {name: self._without(found, returned) for name, found in standing.items()}
             charged = _charge(waiters, standing, used)
-            changed = [found for name, found in standing.items() if used[name] != found.quota.used]
+            # Also where what is counted and what is given back come to the same: the quota must still stand as it did.
+            counting = {name for charges in charged.values() for name in charges}
+            changed = [s for name, s in standing.items() if name in counting or used[name] != s.quota.used]
             lost = await self._update(changed, used, charged)
             if not lost:
                 return
