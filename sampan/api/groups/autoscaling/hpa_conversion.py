@@ -82,7 +82,7 @@ def to_v1(tree: Tree) -> Tree:
     if behavior := spec.get("behavior"):
         annotations[BEHAVIOR] = _go_json(_internal_behavior(behavior))
     fresh = _picked(status, _SAME_IN_STATUS)
-    current = status.get("currentMetrics", [])
+    current = status.get("currentMetrics") or []
     for utilization in (_cpu_utilization(metric, "current") for metric in current):
         if utilization is not None:
             fresh["currentCPUUtilizationPercentage"] = utilization
