@@ -72,7 +72,8 @@ def canonical_base64(text: str) -> str:
 
 
 _seconds_form = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII).fullmatch
-_rfc3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,](\d+))?(?:Z|[+-]\d\d:\d\d)", re.ASCII).fullmatch
+# Some Pythons take 24 for an hour.
+_rfc3339 = re.compile(r"\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d(?:[.,](\d+))?(?:Z|[+-]\d\d:\d\d)", re.ASCII).fullmatch
 
 
 def canonical_time(text: str, *, micro: bool = False) -> str:
@@ -86,7 +87,10 @@ def canonical_time(text: str, *, micro: bool = False) -> str:
     moment = datetime.fromisoformat(text)
     if not micro and _seconds_form(text):
         return text
-    moment = moment.astimezone(UTC).replace(tzinfo=None)
+    try:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError as error:  # which is no ValueError: before the year 1 or after 9999 it is no moment
+        raise ValueError from error
     return moment.isoformat(timespec="microseconds" if micro else "seconds") + "Z"
 
 

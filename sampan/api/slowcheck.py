@@ -7,6 +7,7 @@ indices (`PodSpec.spec.containers.name`), paths of strict errors do (`spec.conta
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Any, Final
 
 from sampan.api import quantity
@@ -271,5 +272,16 @@ def _time_problem(text: str, layout: str) -> str:
         ("minute", text[14:16], 0, 59),
         ("second", text[17:19], 0, 59),
     ]
-    wrong = next((name for name, digits, low, high in parts if not low <= int(digits) <= high), "day")
-    return f": {wrong} out of range"
+    if not text.endswith("Z"):
+        parts += [("time zone offset hour", text[-5:-3], 0, 23), ("time zone offset minute", text[-2:], 0, 59)]
+    wrong = next((name for name, digits, low, high in parts if not low <= int(digits) <= high), "")
+    return f": {wrong or _wrong_date(text[:10])} out of range"
+
+
+def _wrong_date(text: str) -> str:
+    """A day that its month does not have, or else a year that is none here: in UTC they are 1 to 9999."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return "year" if text.startswith("0000") else "day"
+    return "year"

@@ -86,6 +86,17 @@ TYPE_ERRORS = [
         'parsing time "yesterday" as "2006-01-02T15:04:05Z07:00": cannot parse "yesterday" as "2006"',
     ),
     (b'{"metadata":{"creationTimestamp":"2020-13-01T00:00:00Z"}}', 'parsing time "2020-13-01T00:00:00Z": month out of range'),
+    *(
+        (b'{"metadata":{"creationTimestamp":"%b"}}' % text.encode(), f'parsing time "{text}": {what} out of range')
+        for text, what in (
+            ("2020-01-01T24:00:00Z", "hour"),
+            ("2020-02-30T00:00:00Z", "day"),
+            ("2020-01-01T00:00:00+25:00", "time zone offset hour"),
+            ("0001-01-01T00:00:00+14:00", "year"),
+            ("9999-12-31T23:59:59-14:00", "year"),
+            ("0000-01-01T00:00:00Z", "year"),
+        )
+    ),
 ]
 
 
