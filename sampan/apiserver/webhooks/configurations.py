@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
+from sampan.api.groups.admissionregistration.expressions import Scope
 from sampan.api.resource import Tree
 from sampan.apiserver.context import Context
+from sampan.apiserver.policies.conditions import Conditions
 from sampan.apiserver.registry.objects import CachedObject
 from sampan.apiserver.registry.watchcache import WatchCache
-from sampan.apiserver.webhooks.conditions import Conditions
 from sampan.apiserver.webhooks.equivalents import Equivalents
 from sampan.apiserver.webhooks.matching import Criteria, Index
 
@@ -35,7 +36,7 @@ class Hook:
     @cached_property
     def conditions(self) -> Conditions | None:
         """Compiled when they are first asked."""
-        return Conditions(self._conditions, fails_open=self.fails_open) if self._conditions else None
+        return Conditions(self._conditions, Scope(), fails_open=self.fails_open) if self._conditions else None
 
 
 def hooks_of(configuration: Tree) -> list[Hook]:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from sampan.api.resource import Resource, Tree
 from sampan.apiserver.admission.chain import Attributes
 from sampan.apiserver.context import Context
+from sampan.apiserver.policies.conditions import ConditionsFailed
+from sampan.apiserver.policies.known import authorizer_of, known_of
 from sampan.apiserver.webhooks.calling import Caller
 from sampan.apiserver.webhooks.configurations import Configurations, Hook
 from sampan.apiserver.webhooks.equivalents import Equivalents
@@ -43,4 +45,10 @@ class Hooks:
 
     def wants(self, hook: Hook, attributes: Attributes, target: Resource, shown: Tree | None, old: Tree | None) -> bool:
         """Whether its matchConditions hold. Raises StatusError 403 where they fail and the webhook does not fail open."""
-        return True
+        if hook.conditions is None:
+            return True
+        known = {**known_of(attributes, target, shown, old), **authorizer_of(attributes, self._authorizer)}
+        try:
+            return hook.conditions.hold(known)
+        except ConditionsFailed as failed:
+            raise attributes.refused(str(failed)) from None

@@ -103,7 +103,7 @@ class _Round:
         before = {**self._current, "kind": form.kind, "apiVersion": form.group_version}
         after = patched(before, operations, form)
         is_same = after == admitted(before, form)
-        form.default(after)
+        form.complete(after)
         self._current, self._dirty, self._changed = after, True, True
         if not is_same:
             self._reinvocation.changed()
