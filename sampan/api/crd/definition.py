@@ -22,7 +22,7 @@ def served_versions(crd: Tree) -> Iterator[Tree]:
 
 def storage_version(crd: Tree) -> str:
     """The version that objects are stored in; "" of a definition that is not valid."""
-    return next((version["name"] for version in versions(crd) if version.get("storage")), "")
+    return next((version.get("name", "") for version in versions(crd) if version.get("storage")), "")
 
 
 def schema_of_version(version: Tree) -> Tree | None:

@@ -24,6 +24,9 @@ SHARED: Final = {
 def internal_spec(spec: Tree) -> Tree:
     """A shallow copy."""
     internal = {**spec, "versions": [dict(version) for version in spec.get("versions") or ()]}
+    conversion = spec.get("conversion")
+    if conversion is not None:
+        internal["conversion"] = internal_conversion(conversion)
     versions: list[Tree] = internal["versions"]
     if not versions:
         return internal
@@ -35,9 +38,6 @@ def internal_spec(spec: Tree) -> Tree:
                 internal[top] = first
             for version in versions:
                 version.pop(field, None)
-    conversion = spec.get("conversion")
-    if conversion is not None:
-        internal["conversion"] = internal_conversion(conversion)
     return internal
 
 

@@ -133,9 +133,9 @@ def _options_of(crd: Tree, old: Tree) -> _Options:
         map_keys=not any(any_schema(raw, lambda s: bool(check_map_keys(s, ""))) for raw in schemas),
     )
     unchanged = {
-        version["name"]
-        for version in spec["versions"]
-        if schema_for(spec, version["name"]) == schema_for(before, version["name"])
+        name
+        for name in (version.get("name", "") for version in spec["versions"])
+        if schema_for(spec, name) == schema_for(before, name)
     }
     return _Options(
         schemas=SchemaDemands(

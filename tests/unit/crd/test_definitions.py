@@ -78,6 +78,13 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
             "at the root of the schema if the status subresource is enabled"
         ],
     ),
+    ({"versions": []},
+     ["spec.versions: Invalid value: []apiextensions.CustomResourceDefinitionVersion{}: must have exactly one version marked "
+      "as storage version",
+      "status.storedVersions: Invalid value: []string{}: must have at least one stored version"]),
+    ({"versions": [{"served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}]},
+     [f'spec.versions[0].name: Invalid value: "": {_LABEL}',
+      "status.storedVersions: Invalid value: []string{}: must have at least one stored version"]),
     ({"conversion": {"strategy": "Magic"}},
      ['spec.conversion.strategy: Unsupported value: "Magic": supported values: "None", "Webhook"']),
     ({"conversion": {"strategy": "Webhook"}},
