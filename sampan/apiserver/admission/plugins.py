@@ -25,6 +25,7 @@ from sampan.apiserver.admission.storageprotection import StorageObjectInUseProte
 from sampan.apiserver.admission.taintnodes import TaintNodesByCondition
 from sampan.apiserver.authz.escalation import EscalationCheck
 from sampan.apiserver.context import Context
+from sampan.apiserver.policies.plugin import ValidatingPolicies
 from sampan.apiserver.webhooks.hooks import MUTATING, VALIDATING, Hooks
 from sampan.apiserver.webhooks.mutating import MutatingWebhooks
 from sampan.apiserver.webhooks.validating import ValidatingWebhooks
@@ -58,6 +59,7 @@ def default_plugins(context: Context) -> Sequence[Plugin]:
             context.scheme,
             context.registry("admissionregistration.k8s.io", "validatingadmissionpolicies").cache,
         ),
+        ValidatingPolicies(context),
         ValidatingWebhooks(Hooks(context, VALIDATING)),
         ResourceQuota(context.registry("", "resourcequotas"), context.clock, context.tasks),
     )
