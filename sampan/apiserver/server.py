@@ -36,6 +36,7 @@ from sampan.apiserver.issuer import issuer_pages
 from sampan.apiserver.kubelet import make_kubelet_client
 from sampan.apiserver.kubernetes_service import KubernetesService
 from sampan.apiserver.pages import health_pages, index, metrics, only_reads, version
+from sampan.apiserver.policies.status import PolicyStatus
 from sampan.apiserver.registry.feed import Feed
 from sampan.apiserver.registry.generic import Registry
 from sampan.apiserver.registry.installed import install_hooks
@@ -146,6 +147,7 @@ class APIServer:
         self._tasks.start(self.fairness.run(), "priority and fairness")
         self._tasks.start(self.aggregation.run(), "availability of APIServices")
         self._tasks.start(Registration(self.context).run(), "registration of APIServices")
+        self._tasks.start(PolicyStatus(self.context).run(), "status of policies")
         self._tasks.start(self._tick(), "watch deadlines")
         self._tasks.start(keep_compacting(self.feed), "compaction")
         self._ready = True
