@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sampan.api.groups.admissionregistration.expressions import Scope, check_expression
+from sampan.api.groups.admissionregistration.expressions import Scope, check_expression, check_variable
 from sampan.api.groups.admissionregistration.validatingadmissionpolicy import RESOURCE as POLICY
 from sampan.api.groups.admissionregistration.validatingwebhookconfiguration import RESOURCE as HOOKS
 from sampan.api.resource import Tree
@@ -14,8 +14,9 @@ from tests.unit.groups.kinds import create_errors
 from tests.unit.groups.test_admissionpolicies import policy
 from tests.unit.groups.test_webhookconfigurations import hooks
 
-PLAIN, PARAMETERS = Scope(), Scope(params=True)
-COMPOSED = Scope(variables=(("count", "1 + 1"), ("names", "['a', 'b']"), ("broken", "1 +"), ("twice", "variables.count * 2")))
+PLAIN, PARAMETERS, COMPOSED = Scope(), Scope(params=True), Scope(variables=True)
+for _name, _text in (("count", "1 + 1"), ("names", "['a', 'b']"), ("broken", "1 +"), ("twice", "variables.count * 2")):
+    check_variable(_name, _text, "v", COMPOSED)
 
 
 def undeclared(text: str, name: str) -> str:
@@ -32,7 +33,6 @@ def undeclared(text: str, name: str) -> str:
         ("namespaceObject.metadata.labels['a'] == 'b'", PLAIN, ("bool",), ""),
         ("params.max > 1", PARAMETERS, ("bool",), ""),
         ("params.max > 1", PLAIN, ("bool",), undeclared("params.max > 1", "params")),
-        ("authorizer == authorizer", PLAIN.without_authorizer(), ("bool",), None),
         ("variables.count == 1", PLAIN, ("bool",), undeclared("variables.count == 1", "variables")),
         ("variables.count > 1 && variables.names.size() == 2 && variables.broken == 1 && variables.twice == 4",
          COMPOSED, ("bool",), ""),
@@ -74,6 +74,8 @@ def parts(**spec: Any) -> Tree:
         (policy(variables=[{"name": "a", "expression": "variables.b"}, {"name": "b", "expression": "1"}]),
          ["Invalid spec.variables[0].expression"]),
         (policy(validations=[{"expression": "true", "messageExpression": "1"}]),
+         ["Invalid spec.validations[0].messageExpression"]),
+        (policy(validations=[{"expression": "true", "messageExpression": "string(authorizer)"}]),
          ["Invalid spec.validations[0].messageExpression"]),
         (policy(auditAnnotations=[{"key": "k", "valueExpression": "1"}]),
          ["Invalid spec.auditAnnotations[0].valueExpression"]),
