@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sampan.api.errors import StatusError, forbidden
 from sampan.api.resource import Resource, Tree
@@ -98,6 +98,18 @@ class Judge:
         return None
 
 
+class Concerned(NamedTuple):
+    """The plugins that have something to do in each step."""
+
+    settling: tuple[Plugin, ...]
+    mutating: tuple[Plugin, ...]
+    validating: tuple[Plugin, ...]
+
+
+def _does(plugin: Plugin, step: str) -> bool:
+    return getattr(type(plugin), step) is not getattr(Judge, step)
+
+
 def _nobody_may(user: User, info: RequestInfo) -> tuple[bool, str]:
     return False, "the server is not up yet"
 
@@ -109,31 +121,40 @@ class Admission:
         self.authorize: Callable[[User, RequestInfo], tuple[bool, str]] = _nobody_may
         """Asked for writes that turn out to be others than the request's verb said."""
         self._plugins: Sequence[Plugin] = ()
-        self._concerned: dict[tuple[str, str, bool, str, str], tuple[Plugin, ...]] = {}
+        self._concerned: dict[tuple[str, str, bool, str, str], Concerned] = {}
 
     def use(self, plugins: Sequence[Plugin]) -> None:
         self._plugins = plugins
+        self.ask_anew()
+
+    def ask_anew(self) -> None:
+        """What concerns plugins may not be what it was."""
         self._concerned.clear()
 
-    def plugins_for(self, resource: Resource, subresource: str, operation: str) -> tuple[Plugin, ...]:
+    def _plugins_for(self, resource: Resource, subresource: str, operation: str) -> Concerned:
         # A custom resource may come back with another scope.
         key = (resource.group, resource.plural, resource.namespaced, subresource, operation)
         found = self._concerned.get(key)
         if found is None:
-            found = tuple(p for p in self._plugins if p.concerns(resource, subresource, operation))
-            self._concerned[key] = found
+            concerned = [p for p in self._plugins if p.concerns(resource, subresource, operation)]
+            found = self._concerned[key] = Concerned(
+                tuple(p for p in concerned if _does(p, "settle")),
+                tuple(p for p in concerned if _does(p, "mutate")),
+                tuple(p for p in concerned if _does(p, "validate")),
+            )
         return found
 
     async def mutate(self, attributes: Attributes) -> None:
-        plugins = self.plugins_for(attributes.resource, attributes.subresource, attributes.operation)
-        for plugin in plugins:
+        concerned = self._plugins_for(attributes.resource, attributes.subresource, attributes.operation)
+        for plugin in concerned.settling:
             waiting = plugin.settle(attributes)
             if waiting is not None:
                 await waiting
-        await _mutate(plugins, attributes)
+        if concerned.mutating:
+            await _mutate(concerned.mutating, attributes)
         if attributes.again:
             attributes.round = 1
-            await _mutate(plugins, attributes)
+            await _mutate(concerned.mutating, attributes)
 
     async def judge(self, attributes: Attributes) -> None:
         """Both steps, for what is not stored."""
@@ -143,7 +164,7 @@ class Admission:
 
     def validate(self, attributes: Attributes) -> Awaitable[None] | None:
         """None: done, as for most writes, which need no coroutine for it."""
-        plugins = self.plugins_for(attributes.resource, attributes.subresource, attributes.operation)
+        plugins = self._plugins_for(attributes.resource, attributes.subresource, attributes.operation).validating
         for index, plugin in enumerate(plugins):
             waiting = plugin.validate(attributes)
             if waiting is not None:

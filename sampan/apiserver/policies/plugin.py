@@ -46,7 +46,7 @@ class ValidatingPolicies(Judge):
         self._policies = Policies(context, self._equivalents)
 
     def concerns(self, resource: Resource, subresource: str, operation: str) -> bool:
-        return not is_exempt(resource) and resource.group not in _REVIEWS
+        return bool(self._policies.index) and not is_exempt(resource) and resource.group not in _REVIEWS
 
     def validate(self, attributes: Attributes) -> Awaitable[None] | None:
         concerned = self._policies.index.concerned(attributes)

@@ -8,7 +8,7 @@ from sampan.api.resource import Tree
 from sampan.apiserver.context import Context
 from sampan.apiserver.policies.policy import Program
 from sampan.apiserver.registry.objects import CachedObject
-from sampan.apiserver.webhooks.configurations import GROUP, watch
+from sampan.apiserver.webhooks.configurations import GROUP, outdate
 from sampan.apiserver.webhooks.equivalents import Equivalents
 from sampan.apiserver.webhooks.matching import Criteria, Index
 
@@ -46,7 +46,7 @@ class Policies:
         self._index: Index[Policy] = Index(context.scheme, equivalents)
         self._compiled: dict[str, tuple[CachedObject, Policy]] = {}
         self._outdated = True
-        watch(context, (self._policies, self._bindings), self._outdate)
+        outdate(context, (self._policies, self._bindings), self._outdate)
 
     @property
     def index(self) -> Index[Policy]:

@@ -57,7 +57,7 @@ class Configurations:
         self._cache: WatchCache = context.registry(GROUP, plural).cache
         self._index: Index[Hook] = Index(context.scheme, equivalents)
         self._compiled: dict[str, tuple[CachedObject, list[Hook]]] = {}
-        watch(context, (self._cache,), self._outdate)
+        outdate(context, (self._cache,), self._outdate)
         self._outdated = True
 
     @property
@@ -84,3 +84,13 @@ def watch(context: Context, caches: Sequence[WatchCache], changed: Callable[[], 
     for cache in caches:
         cache.listen(lambda events: changed())
     context.feed.on_fill(changed)
+
+
+def outdate(context: Context, caches: Sequence[WatchCache], changed: Callable[[], None]) -> None:
+    """As `watch`, for who admits by what the caches hold: without any of it, admission has nothing to do with him."""
+
+    def forget() -> None:
+        changed()
+        context.registries.admission.ask_anew()
+
+    watch(context, caches, forget)

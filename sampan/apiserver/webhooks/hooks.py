@@ -28,6 +28,10 @@ class Hooks:
         self._namespaces = context.registry("", "namespaces").cache
         self._configurations = Configurations(context, plural, self.equivalents)
 
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self._configurations.index)
+
     def concerned(self, attributes: Attributes) -> Sequence[Concerned[Hook]]:
         """Nobody, if labels speak against all those that rules speak for."""
         found = self._configurations.index.concerned(attributes)

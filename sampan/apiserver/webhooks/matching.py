@@ -128,6 +128,10 @@ class Index(Generic[Who]):
         self._all = everybody
         self._known.clear()
 
+    def __bool__(self) -> bool:
+        """Whether there is anybody at all."""
+        return bool(self._all)
+
     def concerned(self, attributes: Attributes) -> Sequence[Concerned[Who]]:
         if not self._all:
             return ()

@@ -33,7 +33,7 @@ class MutatingWebhooks(Judge):
         self._hooks = hooks
 
     def concerns(self, resource: Resource, subresource: str, operation: str) -> bool:
-        return not is_exempt(resource)
+        return bool(self._hooks) and not is_exempt(resource)
 
     def mutate(self, attributes: Attributes) -> Awaitable[None] | None:
         concerned = self._hooks.concerned(attributes)
