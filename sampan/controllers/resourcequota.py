@@ -7,7 +7,7 @@ After upstream's pkg/controller/resourcequota.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -34,6 +34,10 @@ log = get_logger("resource-quota")
 DISCOVERY_SECONDS = 30.0
 RESYNC_SECONDS = 300.0
 RETRY_SECONDS = 0.5
+QUIET_SECONDS = 0.1
+"""How long nothing must have been added before what is there is counted: what was let in may not be stored yet, or not seen
+here. Who fills a quota is refused in the end, so that it gets quiet just when a recount is called for."""
+LONGEST_WAIT_SECONDS = 2.0
 WORKERS = 5
 _MEASURED = (Pod, Service, PersistentVolumeClaim)
 """Kinds of which more than their number counts."""
@@ -51,6 +55,10 @@ class ResourceQuotaController:
         """By group and plural: all that quotas can count."""
         self._usages: dict[str, tuple[str, Amounts]] = {}
         """By uid: the revision of an object, and what it used then."""
+        self._charged: dict[Key, float] = {}
+        """When admission added to a quota last."""
+        self._waiting: dict[Key, float] = {}
+        """Since when a quota waits to be counted."""
         for cls in _MEASURED:
             self._follow(cls.api.group, cls.api.plural, factory.informer(cls))
         self._quotas.add_handler(self._quota_changed)
@@ -98,9 +106,13 @@ class ResourceQuotaController:
         informer.add_handler(partial(self._changed, evaluator_for(group, plural)))
 
     def _quota_changed(self, old: ResourceQuota | None, new: ResourceQuota | None) -> None:
-        # Not for its status, which is admission's and our own.
-        if new is not None and (old is None or old.spec != new.spec):
+        if new is None:
+            if old is not None:
+                self._charged.pop(key_of(old), None)
+        elif old is None or old.spec != new.spec:
             self.queue.add(key_of(new))
+        elif _grew(old.status.used, new.status.used):
+            self._charged[key_of(new)] = self._clock.monotonic()
 
     def _changed(self, evaluator: Evaluator, old: Any, new: Any) -> None:
         """What an object used may be free again."""
@@ -148,6 +160,10 @@ class ResourceQuotaController:
     async def _recount(self, key: Key) -> None:
         quota = self._quotas.get(key.name, key.namespace)
         if quota is None:
+            self._waiting.pop(key, None)
+            return
+        if (seconds := self._unquiet_seconds(key)) > 0:
+            self.queue.add_after(key, seconds)
             return
         counted = self._count(quota)
         if counted is None:
@@ -159,6 +175,16 @@ class ResourceQuotaController:
         if hard != parsed(quota.status.hard) or used != before:
             status = ResourceQuotaStatus(hard=quota.spec.hard, used=written(used))
             await self._client.update_status(replace(quota, status=status))
+
+    def _unquiet_seconds(self, key: Key) -> float:
+        """How long to wait yet before the quota is counted."""
+        now = self._clock.monotonic()
+        since = self._waiting.setdefault(key, now)
+        seconds = self._charged.get(key, -QUIET_SECONDS) + QUIET_SECONDS - now
+        if seconds > 0 and now - since < LONGEST_WAIT_SECONDS:
+            return seconds
+        del self._waiting[key]
+        return 0.0
 
     def _count(self, quota: ResourceQuota) -> Amounts | None:
         """None: it is not known yet what there is."""
@@ -186,6 +212,11 @@ class ResourceQuotaController:
         elif not scopes:
             each = evaluator.usage({}, 0.0)
             yield {name: of_value(len(objects)) for name in each}
+
+
+def _grew(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
+    old = parsed(before)
+    return any(amount > old.get(name, ZERO) for name, amount in parsed(now).items())
 
 
 def _is_countable(served: Served) -> bool:

@@ -67,7 +67,7 @@ async def make_secret(it: World, name: str) -> bool:
     try:
         await it.client.create(Secret(metadata=ObjectMeta(name=name, namespace="default")))
     except StatusError as error:
-        if "exceeded quota: few, requested: count/secrets=1, used: count/secrets=25" not in error.message:
+        if "exceeded quota: few, requested: count/secrets=1, used: count/secrets=" not in error.message:
             raise
         return False
     return True
