@@ -134,7 +134,7 @@ def add(left: Value, right: Value) -> Value:
         return add_duration(right, left)
     if isinstance(left, (list, Listed)):
         return concatenate(left, right)
-    raise no_such_overload()
+    raise no_such_overload("" if kind in _ADD or kind is Timestamp else "_+_")
 
 
 def _join(left: Value, right: Value) -> Value:
@@ -165,23 +165,25 @@ _MODULO: Final[dict[type, _Binary]] = {int: modulo_int64, Uint: modulo_uint64}
 def subtract(left: Value, right: Value) -> Value:
     operation = _SUBTRACT.get((type(left), type(right)))
     if operation is None:
-        raise no_such_overload()
+        raise no_such_overload("" if any(type(left) is kind for kind, _ in _SUBTRACT) else "_-_")
     return operation(left, right)
 
 
-def _of_one_type(operations: dict[type, _Binary]) -> _Binary:
+def _of_one_type(function: str, operations: dict[type, _Binary]) -> _Binary:
     def operate(left: Value, right: Value) -> Value:
         operation = operations.get(type(left))
-        if operation is None or type(left) is not type(right):
+        if operation is None:
+            raise no_such_overload(function)
+        if type(left) is not type(right):
             raise no_such_overload()
         return operation(left, right)
 
     return operate
 
 
-multiply = _of_one_type(_MULTIPLY)
-divide = _of_one_type(_DIVIDE)
-modulo = _of_one_type(_MODULO)
+multiply = _of_one_type("_*_", _MULTIPLY)
+divide = _of_one_type("_/_", _DIVIDE)
+modulo = _of_one_type("_%_", _MODULO)
 
 
 def negate(value: Value) -> Value:
@@ -191,4 +193,4 @@ def negate(value: Value) -> Value:
         return -value
     if type(value) is Duration:
         return checked_duration(-int(value))
-    raise no_such_overload()
+    raise no_such_overload("-_")

@@ -9,7 +9,7 @@ from sampan.api.cel.code import ABSORBED, COST, LIMIT, Code, Frame, Run, constan
 from sampan.api.cel.declarations import Binding
 from sampan.api.cel.errors import CelProgramError, CelRuntimeError, CostExceeded
 from sampan.api.cel.patterns import Pattern, compiled
-from sampan.api.cel.tracking import Meter, cost_of, pattern
+from sampan.api.cel.tracking import Meter, by_result, cost_of, pattern
 from sampan.api.cel.types import CelType, Kind
 from sampan.api.cel.values import Listed, Mapped, Uint, Value, type_of
 
@@ -20,6 +20,7 @@ _SAME_TYPE = {
     "_>_": lambda left, right: left > right,
     "_>=_": lambda left, right: left >= right,
 }
+_COMPARISONS = frozenset(("_==_", "_!=_", *_SAME_TYPE))
 _ALIKE = frozenset((Kind.INT, Kind.UINT, Kind.STRING, Kind.BYTES, Kind.TIMESTAMP, Kind.DURATION, Kind.BOOL))
 """Types whose values Python orders as CEL does. A double may be NaN, which CEL does not order at all."""
 
@@ -49,6 +50,8 @@ def call(function: str, overload: str, binding: Binding, arguments: list[Code], 
     binding = _quick(function, types) or binding
     if isinstance(cost, int):
         return plain(_free(binding, arguments), known + cost)
+    if len(types) == 2 and types[0].kind is types[1].kind is Kind.STRING and function in _COMPARISONS:
+        return plain(_compared_texts(binding, arguments, cost), known)
     return plain(_metered(binding, arguments, cost), known)
 
 
@@ -84,13 +87,50 @@ def _metered(binding: Binding, arguments: list[Code], meter: Meter) -> Binding:
         before = frame[COST]
         try:
             given = tuple([run(frame) for run in runs])
-            result = binding(*given)
         except CostExceeded:
             raise
         except ABSORBED:
             frame[COST] = before
             _charge_failed(frame, runs, meter)
             raise
+        frame[COST] += meter(given, None)
+        if frame[COST] > frame[LIMIT]:
+            raise CostExceeded
+        return binding(*given)
+
+    return _metered_by_result(binding, runs, meter) if meter is by_result else run
+
+
+def _compared_texts(binding: Binding, arguments: list[Code], meter: Meter) -> Run:
+    """Comparisons of strings are the most frequent calls, so they do without a call of the meter."""
+    left, right = (argument.run for argument in arguments)
+    otherwise = _metered(binding, arguments, meter)
+
+    def run(frame: Frame) -> Value:
+        before = frame[COST]
+        try:
+            one, other = left(frame), right(frame)
+        except CostExceeded:
+            raise
+        except ABSORBED:
+            frame[COST] = before
+            return otherwise(frame)
+        if one.__class__ is not str or other.__class__ is not str:
+            frame[COST] = before
+            return otherwise(frame)
+        shorter, length = len(one), len(other)
+        if length < shorter:
+            shorter = length
+        frame[COST] += (shorter + 9) // 10
+        return binding(one, other)
+
+    return run
+
+
+def _metered_by_result(binding: Binding, runs: list[Run], meter: Meter) -> Binding:
+    def run(frame: Frame) -> Value:
+        given = tuple([run(frame) for run in runs])
+        result = binding(*given)
         frame[COST] += meter(given, result)
         if frame[COST] > frame[LIMIT]:
             raise CostExceeded

@@ -75,6 +75,8 @@ class _Checker:
 
     def run(self, root: Node) -> None:
         self._check(root)
+        if self._issues:
+            return
         for node in root.walk():
             node.type = unify.substitute(self._bound, node.type, to_dyn=True)
 

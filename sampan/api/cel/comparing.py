@@ -9,6 +9,7 @@ from itertools import islice
 from typing import cast
 
 from sampan.api.cel.errors import CelRuntimeError, no_such_overload
+from sampan.api.cel.limits import MAX_LIST
 from sampan.api.cel.times import ZERO
 from sampan.api.cel.types import CelType
 from sampan.api.cel.values import MISSING, Duration, Listed, Mapped, Opaque, Optional, Timestamp, Uint, Value
@@ -105,15 +106,15 @@ def contains(container: Value, item: Value) -> bool:
     raise no_such_overload()
 
 
-def compare(left: Value, right: Value) -> int:
-    """-1, 0 or 1. Raises CelRuntimeError for values without an order."""
+def compare(left: Value, right: Value, function: str = "") -> int:
+    """-1, 0 or 1. Raises CelRuntimeError for values without an order, for which `function` asked."""
     kind, other = type(left), type(right)
     if kind in _NUMBERS and other in _NUMBERS:
         return _compare_numbers(cast("int | float", left), cast("int | float", right))
     if kind is other and kind in _ORDERED:
         first, second = cast("tuple[int, int]", (left, right))  # or two strings, two bytes
         return (first > second) - (first < second)
-    raise no_such_overload()
+    raise no_such_overload("" if kind in _ORDERED or kind in _NUMBERS else function)
 
 
 _ORDERED = frozenset((str, bytes, bool, Timestamp, Duration))
@@ -138,6 +139,8 @@ def elements(of: Value) -> list[Value]:
 
 def concatenate(left: Value, right: Value) -> Value:
     """Two lists, one after the other."""
+    if isinstance(left, (list, Listed)) and isinstance(right, (list, Listed)) and len(left) + len(right) > MAX_LIST:
+        raise CelRuntimeError(f"list of more than {MAX_LIST} elements")
     if isinstance(left, Listed):
         return left.plus(right)
     if type(left) is list and isinstance(right, (list, Listed)):

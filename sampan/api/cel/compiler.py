@@ -138,12 +138,13 @@ class Compiler:
     def _binding(self, node: Call, overload: str) -> Binding:
         overloads = self._functions[node.function]
         chosen = next((o for o in overloads if o.id == overload), None)
-        if chosen is not None and chosen.binding is not None:
+        certain = not any(operand.type.is_dyn for operand in node.operands)
+        if chosen is not None and chosen.binding is not None and certain:
             return chosen.binding
         dispatcher = self._dispatchers.get(node.function)
         if dispatcher is not None:
             return dispatcher
-        return _dispatcher(node.function, overloads)
+        return _dispatcher(node.function, overloads if chosen is None else [chosen])
 
     # Loops.
 

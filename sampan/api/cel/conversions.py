@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal
 from typing import Final
 
 from sampan.api.cel import times
@@ -15,6 +14,7 @@ from sampan.api.cel.declarations import Binding
 from sampan.api.cel.errors import CelRuntimeError
 from sampan.api.cel.types import BOOL, BYTES, DOUBLE, DURATION, INT, STRING, TIMESTAMP, UINT, CelType
 from sampan.api.cel.values import Duration, Timestamp, Uint, Value, type_of
+from sampan.api.gotext import go_float
 
 _integer = re.compile(r"[+-]?[0-9]+", re.ASCII).fullmatch
 _natural = re.compile(r"[0-9]+", re.ASCII).fullmatch
@@ -115,30 +115,12 @@ def bytes_to_string(value: bytes) -> str:
 
 
 def format_double(value: float) -> str:
-    """Go's `%g`: the shortest digits, with an exponent below 1e-4 and from 1e+21 on."""
+    """Go's `%g`."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
-    if not value:
-        return "-0" if math.copysign(1, value) < 0 else "0"
-    sign, digits, exponent = Decimal(repr(value)).as_tuple()
-    assert isinstance(exponent, int)
-    text = "".join(map(str, digits))
-    exponent += len(text) - 1
-    text = text.rstrip("0")
-    head = "-" if sign else ""
-    if -4 <= exponent < 21:
-        return head + _positional(text, exponent)
-    fraction = f".{text[1:]}" if len(text) > 1 else ""
-    return f"{head}{text[0]}{fraction}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
-
-
-def _positional(digits: str, exponent: int) -> str:
-    if exponent < 0:
-        return f"0.{'0' * (-exponent - 1)}{digits}"
-    whole, rest = digits[: exponent + 1].ljust(exponent + 1, "0"), digits[exponent + 1 :]
-    return whole + (f".{rest}" if rest else "")
+    return go_float(value)
 
 
 def to_string(value: Value) -> str:

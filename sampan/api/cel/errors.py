@@ -38,8 +38,9 @@ class CostExceeded(CelRuntimeError):
         super().__init__(message)
 
 
-def no_such_overload() -> CelRuntimeError:
-    return CelRuntimeError("no such overload")
+def no_such_overload(function: str = "") -> CelRuntimeError:
+    """`function`: if it is the first operand, or the only one, that the function does not take at all."""
+    return CelRuntimeError(f"no such overload: {function}" if function else "no such overload")
 
 
 class Issue(NamedTuple):

@@ -46,3 +46,8 @@ TRAVERSAL_FACTOR: Final = 0.1
 REGEX_FACTOR: Final = 0.25
 """Of a pattern's length, for each unit that the string costs."""
 AUTHORIZATION_COST: Final = 350_000
+
+MAX_STRING: Final = 64 << 20
+"""Code points of what one call may make; no cost is known before it is made, and memory is not without end."""
+MAX_LIST: Final = 4 << 20
+"""Elements, likewise: upstream joins lists without copying them, and asks next to nothing for it."""

@@ -209,7 +209,7 @@ class _Parser(TokenReader):
             self._issues.add(at, f"reserved identifier: {token.text}")
             if self._token.kind == "(":
                 self._arguments()
-            return Ident(at, "")
+            return Literal(at, None)
         if self._token.kind != "(":
             return Ident(token.offset, dot + token.text)
         open_at, arguments = self._arguments()

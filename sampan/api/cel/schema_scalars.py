@@ -92,9 +92,10 @@ def _duration(text: str) -> Value:
     return Duration(total)
 
 
-def _moment(text: str, what: str) -> Timestamp:
+def _moment(written: str, text: str, what: str) -> Timestamp:
+    """`written` is what `text` comes to in RFC 3339."""
     try:
-        at = parse_timestamp(text)
+        at = parse_timestamp(written)
     except CelRuntimeError:
         at = None
     if at is None:
@@ -113,14 +114,11 @@ def _date_time(text: str) -> Value:
         written += "Z"
     elif ":" not in zone[0] and zone[0] != "Z":
         written = f"{written[:-2]}:{written[-2:]}"
-    return _moment(written, "date-time") if written else Timestamp(0)
+    return _moment(written, text, "date-time")
 
 
 def _date(text: str) -> Value:
-    try:
-        return _moment(f"{text}T00:00:00Z", "date")
-    except CelRuntimeError:
-        raise CelRuntimeError(f"Invalid date formatted string {text}: cannot parse") from None
+    return _moment(f"{text}T00:00:00Z", text, "date")
 
 
 def _octets(text: str) -> Value:

@@ -178,23 +178,23 @@ def _span(unit: int) -> Binding:
 # What any type may come to at run time only.
 
 
-def _ordered(wanted: frozenset[int]) -> Binding:
-    return lambda left, right: compare(left, right) in wanted
+def _ordered(function: str, *wanted: int) -> Binding:
+    return lambda left, right: compare(left, right, function) in wanted
 
 
 _LESS, _SAME, _MORE = -1, 0, 1
 _COMPARISONS: Final[dict[str, Binding]] = {
-    "_<_": _ordered(frozenset((_LESS,))),
-    "_<=_": _ordered(frozenset((_LESS, _SAME))),
-    "_>_": _ordered(frozenset((_MORE,))),
-    "_>=_": _ordered(frozenset((_MORE, _SAME))),
+    "_<_": _ordered("_<_", _LESS),
+    "_<=_": _ordered("_<=_", _LESS, _SAME),
+    "_>_": _ordered("_>_", _MORE),
+    "_>=_": _ordered("_>=_", _MORE, _SAME),
 }
 
 
 def size(value: Value) -> int:
     if isinstance(value, (str, bytes, list, dict, Mapped, Listed)):
         return len(value)
-    raise no_such_overload()
+    raise no_such_overload("size")
 
 
 def matches(text: Value, pattern: Value) -> bool:

@@ -12,6 +12,7 @@ from sampan.api.cel.comparing import elements
 from sampan.api.cel.declarations import Binding, Library, declared
 from sampan.api.cel.errors import CelRuntimeError
 from sampan.api.cel.libraries.formatting import formatted
+from sampan.api.cel.limits import MAX_STRING
 from sampan.api.cel.values import Value
 
 VERSION_2_SINCE: Final = 29
@@ -78,7 +79,14 @@ def _last_index_of(text: str, part: str, start: int | None = None) -> int:
     return text.rfind(part, 0, start + len(part)) if start < len(text) else -1
 
 
+def _bounded(length: int) -> None:
+    if length > MAX_STRING:
+        raise CelRuntimeError(f"string of more than {MAX_STRING} characters")
+
+
 def _replace(text: str, old: str, new: str, most: int = -1) -> str:
+    times = text.count(old) if most < 0 else min(text.count(old), most)
+    _bounded(len(text) + times * (len(new) - len(old)))
     return text.replace(old, new, most if most >= 0 else -1)
 
 
@@ -109,6 +117,7 @@ def _join(of: Value, separator: str = "") -> str:
     for element in found:
         if not isinstance(element, str):
             raise CelRuntimeError(f"join: invalid input: {shown(element)}")
+    _bounded(sum(len(element) for element in found if isinstance(element, str)) + len(separator) * len(found))
     return separator.join(map(str, found))
 
 
