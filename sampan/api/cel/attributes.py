@@ -61,6 +61,10 @@ def select(operand: Code, name: str) -> Code:
                 value = of.raw.get(rule.name)
                 if value.__class__ is rule.plain:
                     return value
+        elif of.__class__ is dict:
+            value = of.get(name, MISSING)
+            if value is not MISSING:
+                return value
         return item(of, name)
 
     return _attribute(run_variable if slot else run, _part(operand) + 1, operand)
