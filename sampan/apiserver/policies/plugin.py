@@ -20,7 +20,7 @@ from sampan.apiserver.policies.params import BadConfiguration, ParamSource
 from sampan.apiserver.policies.policies import Binding, Policies, Policy
 from sampan.apiserver.policies.policy import INVALID, Decision
 from sampan.apiserver.webhooks.equivalents import Equivalents
-from sampan.apiserver.webhooks.matching import Concerned, is_namespace, namespace_of
+from sampan.apiserver.webhooks.matching import Concerned, NamespaceLabels, is_namespace, namespace_of
 from sampan.apiserver.webhooks.rules import is_exempt
 from sampan.apiserver.webhooks.versioned import Versioned
 
@@ -50,26 +50,23 @@ class ValidatingPolicies(Judge):
 
     def validate(self, attributes: Attributes) -> Awaitable[None] | None:
         concerned = self._policies.index.concerned(attributes)
-        found = [(each.who, target) for each in concerned if (target := self._matched(each, attributes)) is not None]
-        return self._judge(attributes, found) if found else None
+        if not concerned:
+            return None
+        namespace = NamespaceLabels(attributes, self._namespaces)
+        matched = ((each.who, _matched(each, attributes, namespace)) for each in concerned)
+        found = [(policy, target) for policy, target in matched if target is not None]
+        return self._judge(attributes, found, namespace) if found else None
 
-    def _matched(self, each: Concerned[Policy] | Concerned[Binding], attributes: Attributes) -> Resource | StatusError | None:
-        """As what the request matches; an error where that cannot be told."""
-        target = each.target("" if attributes.nameless else attributes.name)
-        try:
-            selected = target is not None and each.who.criteria.selects(attributes, attributes.object, self._namespaces)
-        except StatusError as error:
-            return error
-        return target.resource if target is not None and selected else None
-
-    async def _judge(self, attributes: Attributes, found: Sequence[tuple[Policy, Resource | StatusError]]) -> None:
+    async def _judge(
+        self, attributes: Attributes, found: Sequence[tuple[Policy, Resource | StatusError]], namespace: NamespaceLabels
+    ) -> None:
         """Every policy is asked, and of all that is against it the first counts."""
         versioned = Versioned(attributes, self._equivalents)
         common = authorizer_of(attributes, self._authorizer)
         denials: list[Denial] = []
         for policy, target in found:
             try:
-                denials += await self._ask(policy, target, attributes, versioned, common)
+                denials += await self._ask(policy, target, attributes, versioned, common, namespace)
             except BadConfiguration as bad:
                 denials += _misconfigured(policy, None, bad)
         if denials:
@@ -82,13 +79,14 @@ class ValidatingPolicies(Judge):
         attributes: Attributes,
         versioned: Versioned,
         common: dict[str, Value],
+        namespace: NamespaceLabels,
     ) -> list[Denial]:
         if isinstance(target, StatusError):
             raise BadConfiguration(target.message)
         registry = self._params.registry(policy.param_kind) if policy.param_kind is not None else None
         denials: list[Denial] = []
         for each in policy.bindings.concerned(attributes):
-            matched = self._matched(each, attributes)
+            matched = _matched(each, attributes, namespace)
             if matched is None:
                 continue
             binding = each.who
@@ -123,6 +121,19 @@ class ValidatingPolicies(Judge):
         if found is None:
             raise not_found("namespaces", "", attributes.namespace)
         return namespace_object(found.tree())
+
+
+def _matched(
+    each: Concerned[Policy] | Concerned[Binding], attributes: Attributes, namespace: NamespaceLabels
+) -> Resource | StatusError | None:
+    """As what the request matches; an error where that cannot be told."""
+    target = each.target("" if attributes.nameless else attributes.name)
+    if target is None:
+        return None
+    try:
+        return target.resource if each.who.criteria.selects(attributes, attributes.object, namespace) else None
+    except StatusError as error:
+        return error
 
 
 def _decide(policy: Policy, binding: Binding, known: dict[str, Value], attributes: Attributes) -> list[Denial]:

@@ -12,7 +12,7 @@ from sampan.apiserver.policies.known import authorizer_of, known_of
 from sampan.apiserver.webhooks.calling import Caller
 from sampan.apiserver.webhooks.configurations import Configurations, Hook
 from sampan.apiserver.webhooks.equivalents import Equivalents
-from sampan.apiserver.webhooks.matching import Concerned
+from sampan.apiserver.webhooks.matching import Concerned, NamespaceLabels
 
 MUTATING = "mutatingwebhookconfigurations"
 VALIDATING = "validatingwebhookconfigurations"
@@ -35,15 +35,21 @@ class Hooks:
     def concerned(self, attributes: Attributes) -> Sequence[Concerned[Hook]]:
         """Nobody, if labels speak against all those that rules speak for."""
         found = self._configurations.index.concerned(attributes)
-        if found and not any(self.target(each, attributes, attributes.object) for each in found):
+        if not found:
             return ()
-        return found
+        shown, namespace = attributes.object, self.namespace(attributes)
+        return found if any(self.target(each, attributes, shown, namespace) for each in found) else ()
 
-    def target(self, each: Concerned[Hook], attributes: Attributes, shown: Tree | None) -> Resource | None:
+    def namespace(self, attributes: Attributes) -> NamespaceLabels:
+        return NamespaceLabels(attributes, self._namespaces)
+
+    def target(
+        self, each: Concerned[Hook], attributes: Attributes, shown: Tree | None, namespace: NamespaceLabels
+    ) -> Resource | None:
         """As what an object concerns a webhook, by rules and labels; None: not at all. Raises StatusError 404 where its
         namespace would have to be asked and is not there."""
         target = each.target(attributes.name)
-        if target is None or not each.who.criteria.selects(attributes, shown, self._namespaces):
+        if target is None or not each.who.criteria.selects(attributes, shown, namespace):
             return None
         return target.resource
 

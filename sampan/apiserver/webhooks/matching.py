@@ -7,7 +7,7 @@ once for each kind of request and kept, so that a request that concerns nobody c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from sampan.api.errors import not_found
 from sampan.api.resource import Resource, Tree
@@ -62,31 +62,47 @@ class Criteria:
         found = [Target(resource, frozenset())] if self._rules is None else targets(self._rules, place, resource, others)
         return found, targets(self._excluded, place, resource, others)
 
-    def selects(self, attributes: Attributes, shown: Tree | None, namespaces: WatchCache) -> bool:
+    def selects(self, attributes: Attributes, shown: Tree | None, namespace: NamespaceLabels) -> bool:
         """Whether labels allow it; `shown` is the object as it is by now. Raises StatusError 404 for a namespace that is not
         there."""
         if not self._objects.empty and not (self._has_labels(shown) or self._has_labels(attributes.old)):
             return False
         if self._namespaces.empty:
             return True
-        name = namespace_of(attributes)
-        if not name and not is_namespace(attributes.resource):
-            return True  # what is in no namespace is not exempted by one
-        return self._namespaces.matches(_namespace_labels(attributes, name, shown, namespaces))
+        labels = namespace.labels(shown)
+        return labels is None or self._namespaces.matches(labels)
 
     def _has_labels(self, tree: Tree | None) -> bool:
         metadata = tree.get("metadata") if tree is not None else None
         return metadata is not None and self._objects.matches(metadata.get("labels") or _NO_LABELS)
 
 
-def _namespace_labels(attributes: Attributes, name: str, shown: Tree | None, namespaces: WatchCache) -> Mapping[str, str]:
-    writes = attributes.operation in (CREATE, UPDATE) and not attributes.subresource
-    if writes and is_namespace(attributes.resource):
-        return ((shown or {}).get("metadata") or {}).get("labels") or _NO_LABELS
-    found = namespaces.get("", name)
-    if found is None:
-        raise not_found("namespaces", "", name)
-    return found.labels
+class NamespaceLabels:
+    """Those of the namespace that a request is about, looked up once."""
+
+    __slots__ = ("_attributes", "_found", "_namespaces")
+
+    def __init__(self, attributes: Attributes, namespaces: WatchCache) -> None:
+        self._attributes = attributes
+        self._namespaces = namespaces
+        self._found: Mapping[str, str] | None = None
+
+    def labels(self, shown: Tree | None) -> Mapping[str, str] | None:
+        """None: it is about nothing in a namespace, and is exempted by none. Raises StatusError 404."""
+        if self._found is not None:
+            return self._found
+        attributes = self._attributes
+        name = namespace_of(attributes)
+        if is_namespace(attributes.resource):
+            if attributes.operation in (CREATE, UPDATE) and not attributes.subresource:
+                return ((shown or {}).get("metadata") or {}).get("labels") or _NO_LABELS
+        elif not name:
+            return None
+        found = self._namespaces.get("", name)
+        if found is None:
+            raise not_found("namespaces", "", name)
+        self._found = found.labels
+        return found.labels
 
 
 def choose(found: Sequence[Target], name: str) -> Target | None:
@@ -102,16 +118,22 @@ class HasCriteria(Protocol):
 Who = TypeVar("Who", bound=HasCriteria)
 
 
-class Concerned(NamedTuple, Generic[Who]):
+class Concerned(Generic[Who]):
     """A webhook or policy that may be concerned: as what, and as what it is not."""
 
-    who: Who
-    found: Sequence[Target]
-    excluded: Sequence[Target]
+    __slots__ = ("_always", "_excluded", "_found", "who")
+
+    def __init__(self, who: Who, found: Sequence[Target], excluded: Sequence[Target]) -> None:
+        self.who = who
+        self._found = found
+        self._excluded = excluded
+        self._always = found[0] if not excluded and not found[0].names else None
 
     def target(self, name: str) -> Target | None:
         """As what the object of that name concerns it, labels aside."""
-        return None if choose(self.excluded, name) is not None else choose(self.found, name)
+        if self._always is not None:
+            return self._always
+        return None if choose(self._excluded, name) is not None else choose(self._found, name)
 
 
 class Index(Generic[Who]):

@@ -61,8 +61,9 @@ class _Round:
         noted = self._reinvocation
         if self._attributes.round and noted.last_output != self._current:
             noted.changed()  # by other plugins, in this round
+        namespace = self._hooks.namespace(self._attributes)
         for each in concerned:
-            target = self._hooks.target(each, self._attributes, self._current)
+            target = self._hooks.target(each, self._attributes, self._current, namespace)
             if target is not None:
                 await self._pass(each.who, target)
         if self._changed:

@@ -32,9 +32,10 @@ class ValidatingWebhooks(Judge):
 
     async def _ask(self, attributes: Attributes, concerned: Sequence[Concerned[Hook]]) -> None:
         versioned = Versioned(attributes, self._hooks.equivalents)
+        namespace = self._hooks.namespace(attributes)
         relevant: list[tuple[Hook, Resource]] = []
         for each in concerned:
-            target = self._hooks.target(each, attributes, attributes.object)
+            target = self._hooks.target(each, attributes, attributes.object, namespace)
             if target is not None and await self._wants(each.who, attributes, target, versioned):
                 relevant.append((each.who, target))
         if not relevant:
