@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
@@ -22,7 +22,8 @@ from sampan.lib.tls import server_context
 from sampan.pki.certificates import CA, SERVER
 
 Tree = dict[str, Any]
-Reply = Callable[[Tree], Tree | Response]
+Said = Tree | Response
+Reply = Callable[[Tree], Said | Awaitable[Said]]
 
 
 @cache
@@ -49,10 +50,12 @@ def bundle(ca: CA) -> str:
 async def webhook(reply: Reply, dns_names: tuple[str, ...] = ("localhost",)) -> AsyncIterator[Hook]:
     hook = Hook(0, authority())
 
-    def handle(request: Request) -> Response:
+    async def handle(request: Request) -> Response:
         hook.requests.append(request)
         hook.asked.append(json.loads(request.body))
         answer = reply(hook.asked[-1])
+        if isinstance(answer, Awaitable):
+            answer = await answer
         return answer if isinstance(answer, Response) else Response(200, json.dumps(answer).encode())
 
     cert, key = hook.ca.issue("webhook", dns_names=dns_names, ips=("127.0.0.1",), usages=(SERVER,))
