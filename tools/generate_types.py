@@ -9,7 +9,7 @@ The rules, which the components rely on:
 - Lists and maps default to empty; `metadata`, `spec` and `status` to an empty struct; other objects to None.
 - An optional string defaults to "", an optional number or boolean to None, because for those the API tells "unset" from
   zero. A required field is always written, whatever its value.
-- Times and quantities are strings as on the wire, an IntOrString is `int | str`, free-form JSON is `JSON`.
+- Times and quantities are strings as on the wire, a time that is not set "", an IntOrString is `int | str`, free-form JSON is `JSON`.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ GROUP_VERSIONS = {
 SCALARS = {
     "io.k8s.apimachinery.pkg.api.resource.Quantity": "str",
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": "int | str",
-    f"{META}.Time": "str",
-    f"{META}.MicroTime": "str",
+    f"{META}.Time": "Time",
+    f"{META}.MicroTime": "Time",
     f"{META}.FieldsV1": "dict[str, JSON]",
     "io.k8s.apimachinery.pkg.runtime.RawExtension": "JSON",
 }
@@ -146,9 +146,10 @@ class Module:
         elif type_.startswith("dict["):
             default = "default_factory=dict"
         elif type_ == "str":
+            default = "default_factory=str" if required else 'default=""'
+        elif type_ == "Time":
             # An empty string is no time: a required one that is not set has to be left out all the same.
-            is_time = schema.get("$ref", "").endswith(("Time", "MicroTime"))
-            default = "default_factory=str" if required and not is_time else 'default=""'
+            default = 'default=""'
         elif type_ in ("int", "float", "bool"):
             default = f"default_factory={type_}" if required else "default=None"
             type_ += "" if required else " | None"
@@ -197,7 +198,7 @@ class Module:
             and name not in SCALARS
         ]
         body = "\n\n\n".join(structs)
-        names = sorted(self.imports | ({("base", "JSON")} if "JSON" in body else set()))
+        names = sorted(self.imports | {("base", name) for name in ("JSON", "Time") if re.search(rf"\b{name}\b", body)})
         doc = f"Typed structs of {self.group_version.removeprefix('io.k8s.').removeprefix('api.')}."
         parts = [HEADER.format(doc=doc, version=VERSION), "from __future__ import annotations\n"]
         parts.append("from typing import ClassVar\n" if "ClassVar" in body else "")

@@ -6,9 +6,46 @@ silence are one and the same, and the server answers both with silence. The fact
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
+from typing import Final
+
+_CORE: Final = "io.k8s.api.core.v1"
+_FLOW: Final = "io.k8s.api.flowcontrol.v1"
+
+SHOWN: Final[Mapping[str, frozenset[str]]] = {
+    "io.k8s.api.apps.v1.StatefulSetOrdinals": frozenset(("start",)),
+    "io.k8s.api.apps.v1.StatefulSetSpec": frozenset(("serviceName",)),
+    "io.k8s.api.apps.v1.StatefulSetStatus": frozenset(("availableReplicas",)),
+    "io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerStatus": frozenset(("currentMetrics",)),
+    f"{_CORE}.ContainerImage": frozenset(("names",)),
+    f"{_CORE}.Event": frozenset(("reportingComponent", "reportingInstance")),
+    f"{_CORE}.LimitRangeSpec": frozenset(("limits",)),
+    f"{_CORE}.NodeRuntimeHandler": frozenset(("name",)),
+    f"{_CORE}.ProjectedVolumeSource": frozenset(("sources",)),
+    "io.k8s.api.discovery.v1.EndpointSlice": frozenset(("endpoints", "ports")),
+    f"{_FLOW}.FlowSchemaSpec": frozenset(("matchingPrecedence",)),
+    f"{_FLOW}.QueuingConfiguration": frozenset(("handSize", "queueLengthLimit", "queues")),
+    f"{_FLOW}.ResourcePolicyRule": frozenset(("namespaces",)),
+    "io.k8s.api.rbac.v1.ClusterRole": frozenset(("rules",)),
+    "io.k8s.api.rbac.v1.Role": frozenset(("rules",)),
+    "io.k8s.api.storage.v1.CSINodeSpec": frozenset(("drivers",)),
+    "io.k8s.api.storage.v1.CSINodeDriver": frozenset(("topologyKeys",)),
+    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionStatus": frozenset(
+        ("conditions", "storedVersions")
+    ),
+}
+"""Fields that may be empty and are written all the same, besides those that OpenAPI requires: those that it calls optional, and
+lists that may be null though it requires them."""
+
+NULLS: Final[Mapping[str, frozenset[str]]] = {
+    "io.k8s.api.authentication.v1.TokenRequestSpec": frozenset(("boundObjectRef",)),
+    f"{_CORE}.AzureFilePersistentVolumeSource": frozenset(("secretNamespace",)),
+    f"{_CORE}.TypedLocalObjectReference": frozenset(("apiGroup",)),
+    f"{_CORE}.TypedObjectReference": frozenset(("apiGroup",)),
+}
+"""Pointers that Go writes as null when they point nowhere, of those that may."""
 
 
 @cache

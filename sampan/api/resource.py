@@ -15,6 +15,7 @@ from typing import Any
 
 from sampan.api.errors import FieldError
 from sampan.api.schema import Schema, schema_of
+from sampan.api.standing import fill
 
 Tree = dict[str, Any]
 Value = str | int | float | bool | None
@@ -128,6 +129,12 @@ class Resource:
     @property
     def schema(self) -> Schema:
         return self.custom_schema or schema_of(self.definition)
+
+    def complete(self, tree: Tree) -> None:
+        """Set defaults, and what always stands in an object of the kind."""
+        self.default(tree)
+        if self.custom_schema is None:
+            fill(schema_of(self.definition), tree)
 
     @property
     def group_version(self) -> str:

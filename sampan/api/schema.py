@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sampan.api import definitions
-from sampan.api.gofields import plain_fields
+from sampan.api.gofields import SHOWN, plain_fields
 
 if TYPE_CHECKING:
     from sampan.api.apply.places import Place
@@ -83,6 +83,7 @@ class Shape:
         "_values",
         "extensions",
         "field_names",
+        "filler",
         "go_type",
         "name",
         "omitted_zeroes",
@@ -102,10 +103,13 @@ class Shape:
         self._values: Schema | None = None
         self.field_names = tuple(self._raw.get("properties", ()))
         self.go_type = _go_type(name)
-        self.omitted_zeroes = plain_fields(name).difference(raw.get("required", ())) if name else frozenset()
+        written = SHOWN.get(name, frozenset()).union(raw.get("required", ()))
+        self.omitted_zeroes = plain_fields(name).difference(written) if name else frozenset()
         """The fields that are absent when they have their zero value, where they are of a type in PLAIN_ZEROES."""
         self.struct: Any = None
         """The msgspec struct that `fasttypes` makes of it, once it did."""
+        self.filler: Any = None
+        """What `standing` puts into it, once it knows."""
 
     def field(self, name: str) -> Schema | None:
         found = self._fields.get(name)

@@ -1,7 +1,7 @@
 """JSON to generated structs and back, one cached decoder a type.
 
-Servers may send `null` where a struct has no None ("creationTimestamp": null in a pod template, as Go writes an unset time);
-for built-in kinds null means absent. That is rare, so the fast path ignores it and a failed decode is tried again without
+Servers send `null` for times that are not set ("creationTimestamp": null in a pod template), which become "", and now and then
+for a list that is empty; for built-in kinds null means absent. The latter is rare, so a failed decode is tried again without
 the nulls.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 import msgspec
 from msgspec import Raw, Struct, field
 
-from sampan.api.types.base import API
+from sampan.api.types.base import API, read_time
 from sampan.api.types.meta_v1 import ListMeta, ObjectMeta
 
 
@@ -55,7 +55,7 @@ def partial(api: API) -> type[PartialObject]:
 
 @cache
 def _decoder(cls: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(cls)
+    return msgspec.json.Decoder(cls, dec_hook=read_time)
 
 
 def decode(cls: type[S], data: bytes | Raw) -> S:
@@ -63,7 +63,7 @@ def decode(cls: type[S], data: bytes | Raw) -> S:
     try:
         decoded: S = _decoder(cast(Any, cls)).decode(data)
     except msgspec.ValidationError:
-        decoded = msgspec.convert(_without_nulls(msgspec.json.decode(data)), cls)
+        decoded = msgspec.convert(_without_nulls(msgspec.json.decode(data)), cls, dec_hook=read_time)
     return decoded
 
 

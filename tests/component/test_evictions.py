@@ -60,7 +60,7 @@ def test_a_granted_eviction_is_counted_and_the_pod_marked(api: Api) -> None:
         assert pod["metadata"]["deletionGracePeriodSeconds"] == 30
         assert pod["status"]["conditions"][-1] == {
             "type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI",
-            "message": "Eviction API: evicting", "lastTransitionTime": NOW,
+            "message": "Eviction API: evicting", "lastTransitionTime": NOW, "lastProbeTime": None,
         }  # fmt: skip
 
     api(scenario, clock=ManualClock())

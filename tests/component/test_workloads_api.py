@@ -53,7 +53,8 @@ def test_the_status_of_an_autoscaler_is_written_in_either_version(api: Api) -> N
         patched = await server.patch(f"{V1}/web/status", {"status": {"desiredReplicas": 4}})
         assert patched.tree["status"] == {"currentReplicas": 1, "desiredReplicas": 4}
         assert (await server.get(f"{V2}/web")).tree["status"] == {
-            "currentReplicas": 1, "desiredReplicas": 4, "conditions": [condition],
+            "currentReplicas": 1, "desiredReplicas": 4, "conditions": [condition | {"lastTransitionTime": None}],
+            "currentMetrics": None,
         }  # fmt: skip
         refused = await server.request("PUT", f"{V1}/web", with_spec(maxReplicas=0))
         assert refused.status == 422

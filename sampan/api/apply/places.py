@@ -14,8 +14,8 @@ from functools import lru_cache
 from typing import Any, Final
 
 from sampan.api.apply.elements import of_keyed_item, of_keys, of_set_item
-from sampan.api.gofields import plain_fields
-from sampan.api.schema import PLAIN_ZEROES, Schema, Type
+from sampan.api.schema import Schema, Type
+from sampan.api.standing import zeroes
 
 Value = Any
 """A JSON value."""
@@ -48,7 +48,7 @@ class Place:
         """Whether what is taken whole could have fields or items."""
         self.declared = frozenset(schema.shape.field_names) if schema is not None else frozenset[str]()
         """Fields by name, rather than keys of a map."""
-        self.standing: Mapping[str, Value] = {} if schema is None or self.kind is not Kind.FIELDS else _standing(schema)
+        self.standing: Mapping[str, Value] = {} if schema is None or self.kind is not Kind.FIELDS else zeroes(schema.shape)
         """Fields that a Go struct always has, with what they are when nobody set them."""
         self.keys: tuple[str, ...] = ()
         self.defaults: Mapping[str, Value] = {}
@@ -127,26 +127,10 @@ def _kind(schema: Schema | None) -> Kind:
     return Kind.DEDUCED if kind is Type.ANY else Kind.WHOLE
 
 
-def _standing(schema: Schema) -> dict[str, Value]:
-    """Of a Go struct's fields those that are no pointers: structs, and what is written even when it is zero."""
-    shape = schema.shape
-    found: dict[str, Value] = {}
-    for name in plain_fields(shape.name) if shape.name else ():
-        inner = shape.field(name)
-        if inner is None:
-            continue
-        if inner.type is Type.OBJECT:
-            found[name] = {}
-        elif name not in shape.omitted_zeroes:
-            zero = PLAIN_ZEROES.get(inner.type)
-            found[name] = zero or None if isinstance(zero, (list, dict)) else zero
-    return found
-
-
 def _defaults(items: Schema | None, keys: tuple[str, ...]) -> dict[str, Value]:
     if items is None:
         return {}
-    standing, found = _standing(items), {}
+    standing, found = zeroes(items.shape), {}
     for key in keys:
         field = items.field(key)
         if field is None:

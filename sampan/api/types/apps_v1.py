@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from msgspec import Struct, field
 
-from .base import API, JSON
+from .base import API, JSON, Time
 from .core_v1 import PersistentVolumeClaim, PodTemplateSpec
 from .meta_v1 import LabelSelector, ListMeta, ObjectMeta
 
@@ -45,7 +45,7 @@ class DaemonSet(Struct, omit_defaults=True, kw_only=True):
 
 
 class DaemonSetCondition(Struct, omit_defaults=True, kw_only=True):
-    lastTransitionTime: str = ""
+    lastTransitionTime: Time = ""
     message: str = ""
     reason: str = ""
     status: str = field(default_factory=str)
@@ -96,8 +96,8 @@ class Deployment(Struct, omit_defaults=True, kw_only=True):
 
 
 class DeploymentCondition(Struct, omit_defaults=True, kw_only=True):
-    lastTransitionTime: str = ""
-    lastUpdateTime: str = ""
+    lastTransitionTime: Time = ""
+    lastUpdateTime: Time = ""
     message: str = ""
     reason: str = ""
     status: str = field(default_factory=str)
@@ -150,7 +150,7 @@ class ReplicaSet(Struct, omit_defaults=True, kw_only=True):
 
 
 class ReplicaSetCondition(Struct, omit_defaults=True, kw_only=True):
-    lastTransitionTime: str = ""
+    lastTransitionTime: Time = ""
     message: str = ""
     reason: str = ""
     status: str = field(default_factory=str)
@@ -207,7 +207,7 @@ class StatefulSet(Struct, omit_defaults=True, kw_only=True):
 
 
 class StatefulSetCondition(Struct, omit_defaults=True, kw_only=True):
-    lastTransitionTime: str = ""
+    lastTransitionTime: Time = ""
     message: str = ""
     reason: str = ""
     status: str = field(default_factory=str)

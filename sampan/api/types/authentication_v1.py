@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from msgspec import Struct, field
 
-from .base import API
+from .base import API, Time
 from .meta_v1 import ObjectMeta
 
 
@@ -52,7 +52,7 @@ class TokenRequestSpec(Struct, omit_defaults=True, kw_only=True):
 
 
 class TokenRequestStatus(Struct, omit_defaults=True, kw_only=True):
-    expirationTimestamp: str = ""
+    expirationTimestamp: Time = ""
     token: str = field(default_factory=str)
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from msgspec import Struct, field
 
-from .base import API
+from .base import API, Time
 from .meta_v1 import ListMeta, ObjectMeta
 
 
@@ -51,7 +51,7 @@ class HorizontalPodAutoscalerStatus(Struct, omit_defaults=True, kw_only=True):
     currentCPUUtilizationPercentage: int | None = None
     currentReplicas: int = field(default_factory=int)
     desiredReplicas: int = field(default_factory=int)
-    lastScaleTime: str = ""
+    lastScaleTime: Time = ""
     observedGeneration: int | None = None
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from msgspec import Struct, field
 
-from .base import API
+from .base import API, Time
 from .meta_v1 import LabelSelector, ListMeta, ObjectMeta
 
 
@@ -73,7 +73,7 @@ class HorizontalPodAutoscalerBehavior(Struct, omit_defaults=True, kw_only=True):
 
 
 class HorizontalPodAutoscalerCondition(Struct, omit_defaults=True, kw_only=True):
-    lastTransitionTime: str = ""
+    lastTransitionTime: Time = ""
     message: str = ""
     reason: str = ""
     status: str = field(default_factory=str)
@@ -101,7 +101,7 @@ class HorizontalPodAutoscalerStatus(Struct, omit_defaults=True, kw_only=True):
     currentMetrics: list[MetricStatus] = field(default_factory=list)
     currentReplicas: int | None = None
     desiredReplicas: int = field(default_factory=int)
-    lastScaleTime: str = ""
+    lastScaleTime: Time = ""
     observedGeneration: int | None = None
 
 

@@ -1,10 +1,26 @@
-"""What every generated struct module needs: the name of a resource on the wire, and free-form JSON."""
+"""What every generated struct module needs: the name of a resource on the wire, free-form JSON, times that may be null."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 JSON = Any
+
+if TYPE_CHECKING:
+    Time = str
+else:
+
+    class _AnyInstance(type):
+        def __instancecheck__(cls, instance):
+            return True
+
+    class Time(metaclass=_AnyInstance):
+        """A string. Go writes a time that is not set as null, for which a `str` would have no place."""
+
+
+def read_time(type_: type, value: str | None) -> str:
+    """The decoding hook for `Time`: null is ""."""
+    return value or ""
 
 
 class API(NamedTuple):

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from msgspec import Struct, field
 
-from .base import API
+from .base import API, Time
 from .core_v1 import ObjectReference, PodTemplateSpec
 from .meta_v1 import LabelSelector, ListMeta, ObjectMeta
 
@@ -48,8 +48,8 @@ class CronJobSpec(Struct, omit_defaults=True, kw_only=True):
 
 class CronJobStatus(Struct, omit_defaults=True, kw_only=True):
     active: list[ObjectReference] = field(default_factory=list)
-    lastScheduleTime: str = ""
-    lastSuccessfulTime: str = ""
+    lastScheduleTime: Time = ""
+    lastSuccessfulTime: Time = ""
 
 
 class Job(Struct, omit_defaults=True, kw_only=True):
@@ -62,8 +62,8 @@ class Job(Struct, omit_defaults=True, kw_only=True):
 
 
 class JobCondition(Struct, omit_defaults=True, kw_only=True):
-    lastProbeTime: str = ""
-    lastTransitionTime: str = ""
+    lastProbeTime: Time = ""
+    lastTransitionTime: Time = ""
     message: str = ""
     reason: str = ""
     status: str = field(default_factory=str)
@@ -100,12 +100,12 @@ class JobSpec(Struct, omit_defaults=True, kw_only=True):
 class JobStatus(Struct, omit_defaults=True, kw_only=True):
     active: int | None = None
     completedIndexes: str = ""
-    completionTime: str = ""
+    completionTime: Time = ""
     conditions: list[JobCondition] = field(default_factory=list)
     failed: int | None = None
     failedIndexes: str = ""
     ready: int | None = None
-    startTime: str = ""
+    startTime: Time = ""
     succeeded: int | None = None
     terminating: int | None = None
     uncountedTerminatedPods: UncountedTerminatedPods | None = None

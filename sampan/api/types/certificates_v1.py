@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from msgspec import Struct, field
 
-from .base import API
+from .base import API, Time
 from .meta_v1 import ListMeta, ObjectMeta
 
 
@@ -27,8 +27,8 @@ class CertificateSigningRequest(Struct, omit_defaults=True, kw_only=True):
 
 
 class CertificateSigningRequestCondition(Struct, omit_defaults=True, kw_only=True):
-    lastTransitionTime: str = ""
-    lastUpdateTime: str = ""
+    lastTransitionTime: Time = ""
+    lastUpdateTime: Time = ""
     message: str = ""
     reason: str = ""
     status: str = field(default_factory=str)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from msgspec import Struct, field
 
-from .base import API
+from .base import API, Time
 from .meta_v1 import ListMeta, ObjectMeta
 
 
@@ -34,10 +34,10 @@ class LeaseList(Struct, omit_defaults=True, kw_only=True):
 
 
 class LeaseSpec(Struct, omit_defaults=True, kw_only=True):
-    acquireTime: str = ""
+    acquireTime: Time = ""
     holderIdentity: str = ""
     leaseDurationSeconds: int | None = None
     leaseTransitions: int | None = None
     preferredHolder: str = ""
-    renewTime: str = ""
+    renewTime: Time = ""
     strategy: str = ""

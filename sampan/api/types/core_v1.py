@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from msgspec import Struct, field
 
-from .base import API
+from .base import API, Time
 from .meta_v1 import Condition, LabelSelector, ListMeta, ObjectMeta
 
 
@@ -265,17 +265,17 @@ class ContainerState(Struct, omit_defaults=True, kw_only=True):
 
 
 class ContainerStateRunning(Struct, omit_defaults=True, kw_only=True):
-    startedAt: str = ""
+    startedAt: Time = ""
 
 
 class ContainerStateTerminated(Struct, omit_defaults=True, kw_only=True):
     containerID: str = ""
     exitCode: int = field(default_factory=int)
-    finishedAt: str = ""
+    finishedAt: Time = ""
     message: str = ""
     reason: str = ""
     signal: int | None = None
-    startedAt: str = ""
+    startedAt: Time = ""
 
 
 class ContainerStateWaiting(Struct, omit_defaults=True, kw_only=True):
@@ -423,10 +423,10 @@ class Event(Struct, omit_defaults=True, kw_only=True):
     kind: str = field(default_factory=lambda: "Event")
     action: str = ""
     count: int | None = None
-    eventTime: str = ""
-    firstTimestamp: str = ""
+    eventTime: Time = ""
+    firstTimestamp: Time = ""
     involvedObject: ObjectReference | None = None
-    lastTimestamp: str = ""
+    lastTimestamp: Time = ""
     message: str = ""
     metadata: ObjectMeta = field(default_factory=lambda: ObjectMeta())
     reason: str = ""
@@ -448,7 +448,7 @@ class EventList(Struct, omit_defaults=True, kw_only=True):
 
 class EventSeries(Struct, omit_defaults=True, kw_only=True):
     count: int | None = None
-    lastObservedTime: str = ""
+    lastObservedTime: Time = ""
 
 
 class EventSource(Struct, omit_defaults=True, kw_only=True):
@@ -675,7 +675,7 @@ class Namespace(Struct, omit_defaults=True, kw_only=True):
 
 
 class NamespaceCondition(Struct, omit_defaults=True, kw_only=True):
-    lastTransitionTime: str = ""
+    lastTransitionTime: Time = ""
     message: str = ""
     reason: str = ""
     status: str = field(default_factory=str)
@@ -719,8 +719,8 @@ class NodeAffinity(Struct, omit_defaults=True, kw_only=True):
 
 
 class NodeCondition(Struct, omit_defaults=True, kw_only=True):
-    lastHeartbeatTime: str = ""
-    lastTransitionTime: str = ""
+    lastHeartbeatTime: Time = ""
+    lastTransitionTime: Time = ""
     message: str = ""
     reason: str = ""
     status: str = field(default_factory=str)
@@ -857,8 +857,8 @@ class PersistentVolumeClaim(Struct, omit_defaults=True, kw_only=True):
 
 
 class PersistentVolumeClaimCondition(Struct, omit_defaults=True, kw_only=True):
-    lastProbeTime: str = ""
-    lastTransitionTime: str = ""
+    lastProbeTime: Time = ""
+    lastTransitionTime: Time = ""
     message: str = ""
     reason: str = ""
     status: str = field(default_factory=str)
@@ -949,7 +949,7 @@ class PersistentVolumeSpec(Struct, omit_defaults=True, kw_only=True):
 
 
 class PersistentVolumeStatus(Struct, omit_defaults=True, kw_only=True):
-    lastPhaseTransitionTime: str = ""
+    lastPhaseTransitionTime: Time = ""
     message: str = ""
     phase: str = ""
     reason: str = ""
@@ -989,8 +989,8 @@ class PodAntiAffinity(Struct, omit_defaults=True, kw_only=True):
 
 
 class PodCondition(Struct, omit_defaults=True, kw_only=True):
-    lastProbeTime: str = ""
-    lastTransitionTime: str = ""
+    lastProbeTime: Time = ""
+    lastTransitionTime: Time = ""
     message: str = ""
     observedGeneration: int | None = None
     reason: str = ""
@@ -1120,7 +1120,7 @@ class PodStatus(Struct, omit_defaults=True, kw_only=True):
     reason: str = ""
     resize: str = ""
     resourceClaimStatuses: list[PodResourceClaimStatus] = field(default_factory=list)
-    startTime: str = ""
+    startTime: Time = ""
 
 
 class PodTemplate(Struct, omit_defaults=True, kw_only=True):
@@ -1220,7 +1220,7 @@ class ReplicationController(Struct, omit_defaults=True, kw_only=True):
 
 
 class ReplicationControllerCondition(Struct, omit_defaults=True, kw_only=True):
-    lastTransitionTime: str = ""
+    lastTransitionTime: Time = ""
     message: str = ""
     reason: str = ""
     status: str = field(default_factory=str)
@@ -1532,7 +1532,7 @@ class TCPSocketAction(Struct, omit_defaults=True, kw_only=True):
 class Taint(Struct, omit_defaults=True, kw_only=True):
     effect: str = field(default_factory=str)
     key: str = field(default_factory=str)
-    timeAdded: str = ""
+    timeAdded: Time = ""
     value: str = ""
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from msgspec import Struct, field
 
-from .base import API
+from .base import API, Time
 from .core_v1 import EventSource, ObjectReference
 from .meta_v1 import ListMeta, ObjectMeta
 
@@ -24,10 +24,10 @@ class Event(Struct, omit_defaults=True, kw_only=True):
     kind: str = field(default_factory=lambda: "Event")
     action: str = ""
     deprecatedCount: int | None = None
-    deprecatedFirstTimestamp: str = ""
-    deprecatedLastTimestamp: str = ""
+    deprecatedFirstTimestamp: Time = ""
+    deprecatedLastTimestamp: Time = ""
     deprecatedSource: EventSource | None = None
-    eventTime: str = ""
+    eventTime: Time = ""
     metadata: ObjectMeta = field(default_factory=lambda: ObjectMeta())
     note: str = ""
     reason: str = ""
@@ -49,4 +49,4 @@ class EventList(Struct, omit_defaults=True, kw_only=True):
 
 class EventSeries(Struct, omit_defaults=True, kw_only=True):
     count: int = field(default_factory=int)
-    lastObservedTime: str = ""
+    lastObservedTime: Time = ""

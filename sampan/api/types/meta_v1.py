@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from msgspec import Struct, field
 
-from .base import API, JSON
+from .base import API, JSON, Time
 
 
 def _empty_list() -> list:  # type: ignore[type-arg]
@@ -63,7 +63,7 @@ class APIVersions(Struct, omit_defaults=True, kw_only=True):
 
 
 class Condition(Struct, omit_defaults=True, kw_only=True):
-    lastTransitionTime: str = ""
+    lastTransitionTime: Time = ""
     message: str = field(default_factory=str)
     observedGeneration: int | None = None
     reason: str = field(default_factory=str)
@@ -118,14 +118,14 @@ class ManagedFieldsEntry(Struct, omit_defaults=True, kw_only=True):
     manager: str = ""
     operation: str = ""
     subresource: str = ""
-    time: str = ""
+    time: Time = ""
 
 
 class ObjectMeta(Struct, omit_defaults=True, kw_only=True):
     annotations: dict[str, str] = field(default_factory=dict)
-    creationTimestamp: str = ""
+    creationTimestamp: Time = ""
     deletionGracePeriodSeconds: int | None = None
-    deletionTimestamp: str = ""
+    deletionTimestamp: Time = ""
     finalizers: list[str] = field(default_factory=list)
     generateName: str = ""
     generation: int | None = None

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from msgspec import Struct, field
 
-from .base import API
+from .base import API, Time
 from .meta_v1 import Condition, DeleteOptions, LabelSelector, ListMeta, ObjectMeta
 
 
@@ -53,7 +53,7 @@ class PodDisruptionBudgetStatus(Struct, omit_defaults=True, kw_only=True):
     conditions: list[Condition] = field(default_factory=list)
     currentHealthy: int = field(default_factory=int)
     desiredHealthy: int = field(default_factory=int)
-    disruptedPods: dict[str, str] = field(default_factory=dict)
+    disruptedPods: dict[str, Time] = field(default_factory=dict)
     disruptionsAllowed: int = field(default_factory=int)
     expectedPods: int = field(default_factory=int)
     observedGeneration: int | None = None

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from msgspec import Struct, field
 
-from .base import API
+from .base import API, Time
 from .core_v1 import PersistentVolumeSpec, TopologySelectorTerm
 from .meta_v1 import LabelSelector, ListMeta, ObjectMeta
 
@@ -157,7 +157,7 @@ class VolumeAttachmentStatus(Struct, omit_defaults=True, kw_only=True):
 class VolumeError(Struct, omit_defaults=True, kw_only=True):
     errorCode: int | None = None
     message: str = ""
-    time: str = ""
+    time: Time = ""
 
 
 class VolumeNodeResources(Struct, omit_defaults=True, kw_only=True):

@@ -44,7 +44,7 @@ def limits_of(tree: Tree) -> tuple[Limit, ...]:
             item.get("default", {}),
             item.get("defaultRequest", {}),
         )
-        for item in tree.get("spec", {}).get("limits", ())
+        for item in tree.get("spec", {}).get("limits") or ()
     )
 
 

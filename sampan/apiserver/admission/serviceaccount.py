@@ -84,7 +84,7 @@ def _validate_mirror(attributes: Attributes, spec: Tree) -> None:
     if spec.get("serviceAccountName"):
         raise attributes.refused("a mirror pod may not reference service accounts")
     for volume in spec.get("volumes", ()):
-        for source in (volume.get("projected") or {}).get("sources", ()):
+        for source in (volume.get("projected") or {}).get("sources") or ():
             if "serviceAccountToken" in source:
                 raise attributes.refused("a mirror pod may not use ServiceAccountToken volume projections")
 

@@ -80,7 +80,7 @@ def identity_of(crd: Tree) -> bytes:
 
 def _is_uniform(crd: Tree) -> bool:
     storage = definition.storage_version(crd)
-    return bool(crd.get("status", {}).get("storedVersions", [storage]) == [storage])
+    return bool((crd.get("status", {}).get("storedVersions") or [storage]) == [storage])
 
 
 def _schema(resource: Resource) -> CustomSchema:

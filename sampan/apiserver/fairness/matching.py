@@ -100,7 +100,7 @@ def _is_asked(info: RequestInfo, rule: Tree) -> bool:
     resource = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
     if not _holds(rule.get("resources", ()), resource) or not _holds(rule.get("apiGroups", ()), info.group):
         return False
-    return _holds(rule.get("namespaces", ()), info.namespace) if info.namespace else bool(rule.get("clusterScope"))
+    return _holds(rule.get("namespaces") or (), info.namespace) if info.namespace else bool(rule.get("clusterScope"))
 
 
 def _holds(wanted: Sequence[str], value: str) -> bool:

@@ -27,6 +27,7 @@ from sampan.api.errors import (
 )
 from sampan.api.groups.validation.metadata import validate_metadata, validate_metadata_update
 from sampan.api.resource import Resource, Tree
+from sampan.api.standing import fill_field
 from sampan.apiserver.admission.chain import CREATE, UPDATE, Admission, Attributes
 from sampan.apiserver.registry.admitting import Face, admit, admit_face
 from sampan.apiserver.registry.feed import Feed
@@ -174,7 +175,7 @@ class Registry:
         """`sent`: the managedFields of the request; `generated`: whether it named no object."""
         resource, name = self.resource, tree["metadata"].get("name", "")
         take(tree)  # those of an attempt before
-        resource.default(tree)
+        resource.complete(tree)
         managed = sent if by.applies else self.owners.created(tree, sent, by.field_manager)
         attributes = Attributes(
             CREATE, resource, namespace, name, by.user, tree, None, "", by.dry_run, by.warnings, by.options, None, generated
@@ -184,6 +185,8 @@ class Registry:
             place_in_namespace(tree["metadata"], resource, namespace)
             name = tree["metadata"].get("name", "")
         resource.strategy.prepare_create(tree)
+        if resource.custom_schema is None:
+            fill_field(resource.schema, tree, "status")
         undo = self.hooks.begin_create(tree, by.dry_run)
         try:
             any_finalizer = resource.takes_any_finalizer
@@ -298,7 +301,7 @@ class Registry:
         """`held`: the managedFields of `old`, which has none itself."""
         resource, name = self.resource, current.name
         sent = take(tree)
-        resource.default(tree)
+        resource.complete(tree)
         managed = self._owned(tree, old, held, sent, by, part)
         attributes = Attributes(
             UPDATE, resource, current.namespace, name, by.user, tree, old, part.subresource, by.dry_run, by.warnings, by.options

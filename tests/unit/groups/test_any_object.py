@@ -105,9 +105,9 @@ def admitted(resource: Resource, seed: int) -> Tree | None:
 
 
 def create(resource: Resource, tree: Tree) -> Tree:
-    resource.default(tree)
+    resource.complete(tree)
     again = copy.deepcopy(tree)
-    resource.default(again)
+    resource.complete(again)
     assert again == tree, "defaults are stable"
     resource.strategy.prepare_create(tree)
     validate_metadata(tree, resource.namespaced, resource.name_is_valid)
@@ -118,7 +118,7 @@ def create(resource: Resource, tree: Tree) -> Tree:
 
 def update(resource: Resource, new: Tree, old: Tree) -> None:
     strategy = resource.strategy
-    resource.default(new)
+    resource.complete(new)
     status = copy.deepcopy(new)
     strategy.prepare_update(new, old)
     validate_metadata_update(new, old)

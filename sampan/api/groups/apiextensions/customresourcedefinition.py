@@ -31,7 +31,9 @@ def _default(tree: Tree) -> None:
 def _store_version(tree: Tree) -> None:
     storage = definition.storage_version(tree)
     if storage:
-        stored: list[str] = tree.setdefault("status", {}).setdefault("storedVersions", [])
+        status = tree.setdefault("status", {})
+        stored: list[str] = status.get("storedVersions") or []
+        status["storedVersions"] = stored
         if storage not in stored:
             stored.append(storage)
 

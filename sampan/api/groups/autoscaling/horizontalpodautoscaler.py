@@ -10,6 +10,7 @@ from sampan.api.groups.autoscaling.hpa_validation import validate_hpa, validate_
 from sampan.api.groups.columns import AGE, NAME, NONE, UNKNOWN
 from sampan.api.groups.strategies import keep_spec, keep_status
 from sampan.api.resource import Column, Resource, Strategy, Tree
+from sampan.api.standing import settled
 
 _SHOWN_METRICS = 2
 _PERIOD_SECONDS = 15
@@ -69,7 +70,7 @@ def _reference(tree: Tree, now: float) -> str:
 
 def _targets(tree: Tree, now: float) -> str:
     """What each metric is, and what it shall be."""
-    metrics, current = tree["spec"].get("metrics", ()), tree.get("status", {}).get("currentMetrics", ())
+    metrics, current = tree["spec"].get("metrics", ()), tree.get("status", {}).get("currentMetrics") or ()
     if not metrics:
         return NONE
     shown = [_target(metric, current[i] if i < len(current) else {}) for i, metric in enumerate(metrics)]
@@ -197,8 +198,8 @@ V1 = Resource(
     columns=tuple(map(_shown, _COLUMNS)),
     status=True,
     stored_as=("autoscaling", "v2", "horizontalpodautoscalers"),
-    to_stored=to_v2,
-    from_stored=to_v1,
+    to_stored=settled("io.k8s.api.autoscaling.v2.HorizontalPodAutoscaler", to_v2),
+    from_stored=settled("io.k8s.api.autoscaling.v1.HorizontalPodAutoscaler", to_v1),
 )
 
 RESOURCES = (V2, V1)

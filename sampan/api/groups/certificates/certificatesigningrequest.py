@@ -55,10 +55,10 @@ def prepare_approval(new: Tree, old: Tree) -> None:
 def stamp_conditions(new: Tree, old: Tree, now: str) -> None:
     """Times that a client left out; a condition that was the same before changed when it changed then."""
     for condition in conditions_of(new):
-        condition.setdefault("lastUpdateTime", now)
-        if "lastTransitionTime" not in condition:
+        condition["lastUpdateTime"] = condition.get("lastUpdateTime") or now
+        if not condition.get("lastTransitionTime"):
             same = (c for c in of_type(old, condition.get("type", "")) if c.get("status") == condition.get("status"))
-            times = (c["lastTransitionTime"] for c in same if "lastTransitionTime" in c)
+            times = (c["lastTransitionTime"] for c in same if c.get("lastTransitionTime"))
             condition["lastTransitionTime"] = next(times, now)
 
 

@@ -7,6 +7,7 @@ from sampan.api.errors import FieldError, invalid, required
 from sampan.api.groups.columns import NAME, since
 from sampan.api.groups.validation.metadata import immutable
 from sampan.api.resource import Column, Resource, Strategy, Tree
+from sampan.api.standing import settled
 
 TTL_SECONDS = 3600
 _SHORT_TEXT, _NOTE = 128, 1024
@@ -246,8 +247,8 @@ NEW_API = Resource(
     name_is_valid=names.path_segment,
     ttl_seconds=TTL_SECONDS,
     stored_as=("", "v1", "events"),
-    to_stored=to_core,
-    from_stored=from_core,
+    to_stored=settled(CORE.definition, to_core),
+    from_stored=settled("io.k8s.api.events.v1.Event", from_core),
 )
 
 RESOURCES = (CORE, NEW_API)

@@ -19,7 +19,7 @@ Amounts = Mapping[str, quantity.Quantity]
 
 
 def _default(tree: Tree) -> None:
-    for limit in tree.get("spec", {}).get("limits", ()):
+    for limit in tree.get("spec", {}).get("limits") or ():
         if limit.get("type") == "Container":
             _default_container(limit)
 
@@ -37,7 +37,7 @@ def _default_container(limit: Tree) -> None:
 def _validate(tree: Tree) -> list[FieldError]:
     errors: list[FieldError] = []
     seen: set[str] = set()
-    for index, limit in enumerate(tree.get("spec", {}).get("limits", ())):
+    for index, limit in enumerate(tree.get("spec", {}).get("limits") or ()):
         path, type_ = f"spec.limits[{index}]", limit.get("type", "")
         errors += _validate_type(type_, f"{path}.type")
         if type_ in seen:

@@ -67,7 +67,7 @@ def _settle_sources(spec: Tree, before: Tree) -> None:
     if "dataSource" not in before and "dataSourceRef" not in before and "dataSourceRef" not in spec:
         source = spec.get("dataSource", {})
         known = (("PersistentVolumeClaim", ""), ("VolumeSnapshot", "snapshot.storage.k8s.io"))
-        if (source.get("kind", ""), source.get("apiGroup", "")) not in known:
+        if (source.get("kind", ""), source.get("apiGroup") or "") not in known:
             spec.pop("dataSource", None)
     _mirror_sources(spec)
 
@@ -87,7 +87,7 @@ def _validate(tree: Tree) -> list[FieldError]:
 
 
 def _names_group(spec: Tree) -> bool:
-    return any("apiGroup" in spec.get(field, {}) for field in ("dataSource", "dataSourceRef"))
+    return any(spec.get(field, {}).get("apiGroup") is not None for field in ("dataSource", "dataSourceRef"))
 
 
 def _validate_update(new: Tree, old: Tree) -> list[FieldError]:

@@ -156,7 +156,7 @@ def _default_volume(volume: Tree) -> None:
             if "defaultMode" not in source:
                 source["defaultMode"] = _VOLUME_MODE
             if field == "projected":
-                _default_projections(source.get("sources", ()))
+                _default_projections(source.get("sources") or ())
             elif field == "downwardAPI":
                 for item in source.get("items", ()):
                     _default_field_source(item)

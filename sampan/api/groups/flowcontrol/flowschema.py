@@ -129,7 +129,7 @@ def _validate_resources(rule: Tree, path: str) -> list[FieldError]:
         if not values:
             errors.append(required(where, f"resource rules must supply at least one {one}"))
         errors += _validate_alone(values, where, many)
-    namespaces, where = rule.get("namespaces", []), f"{path}.namespaces"
+    namespaces, where = rule.get("namespaces") or [], f"{path}.namespaces"
     if not namespaces and not rule.get("clusterScope"):
         why = "resource rules that are not cluster scoped must supply at least one namespace"
         return [*errors, required(where, why)]

@@ -18,6 +18,6 @@ def validate_segment(tree: Tree, field: str, path: str) -> list[FieldError]:
 def validate_reference(tree: Tree, path: str) -> list[FieldError]:
     """apiGroup, kind and name."""
     errors: list[FieldError] = []
-    if "apiGroup" in tree:
+    if tree.get("apiGroup") is not None:
         errors += [invalid(f"{path}.apiGroup", tree["apiGroup"], why) for why in names.dns_subdomain(tree["apiGroup"])]
     return errors + validate_segment(tree, "kind", path) + validate_segment(tree, "name", path)

@@ -16,7 +16,7 @@ _NODE_ID_LENGTH = 256
 def _validate(tree: Tree) -> list[FieldError]:
     errors: list[FieldError] = []
     seen: set[str] = set()
-    for index, driver in enumerate(tree.get("spec", {}).get("drivers", ())):
+    for index, driver in enumerate(tree.get("spec", {}).get("drivers") or ()):
         path, name = f"spec.drivers[{index}]", driver.get("name", "")
         errors += validate_driver_name(name, f"{path}.name")
         errors += _validate_node_id(driver.get("nodeID", ""), f"{path}.nodeID")
@@ -26,7 +26,7 @@ def _validate(tree: Tree) -> list[FieldError]:
         if name in seen:
             errors.append(duplicate(f"{path}.name", name))
         seen.add(name)
-        errors += _validate_topology(driver.get("topologyKeys", ()), path)
+        errors += _validate_topology(driver.get("topologyKeys") or [], path)
     return errors
 
 
@@ -52,9 +52,9 @@ def _validate_topology(keys: list[str], path: str) -> list[FieldError]:
 
 def _validate_update(new: Tree, old: Tree) -> list[FieldError]:
     """Drivers come and go; one that stays is the same."""
-    before = {driver.get("name"): driver for driver in old.get("spec", {}).get("drivers", ())}
+    before = {driver.get("name"): driver for driver in old.get("spec", {}).get("drivers") or ()}
     errors: list[FieldError] = []
-    for driver in new.get("spec", {}).get("drivers", ()):
+    for driver in new.get("spec", {}).get("drivers") or ():
         errors += immutable("spec.drivers", driver, before.get(driver.get("name"), driver))
     return errors
 
@@ -67,5 +67,5 @@ RESOURCE = Resource(
     definition="io.k8s.api.storage.v1.CSINode",
     namespaced=False,
     strategy=Strategy(validate=_validate, validate_update=_validate_update, allow_unconditional_update=False),
-    columns=(NAME, Column("Drivers", lambda tree, now: len(tree.get("spec", {}).get("drivers", ())), "integer"), AGE),
+    columns=(NAME, Column("Drivers", lambda tree, now: len(tree.get("spec", {}).get("drivers") or ()), "integer"), AGE),
 )

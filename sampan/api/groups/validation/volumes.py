@@ -136,7 +136,7 @@ def _validate_downward_file(item: Tree, path: str) -> list[FieldError]:
 def _validate_projected(source: Tree, path: str) -> list[FieldError]:
     errors = _validate_mode(source.get("defaultMode"), f"{path}.defaultMode")
     taken: set[str] = set()
-    for index, projection in enumerate(source.get("sources", ())):
+    for index, projection in enumerate(source.get("sources") or ()):
         where = f"{path}.sources[{index}]"
         for kind in ("secret", "configMap"):
             if (part := projection.get(kind)) is not None:
