@@ -14,6 +14,4 @@ check ruff format --check .
 check mypy
 check lint-imports
 check python tools/generate_types.py --check
-if [ -e tools/generate_protobuf.py ]; then
-    check python tools/generate_protobuf.py --check
-fi
+check python tools/generate_protobuf.py --check

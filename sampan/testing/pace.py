@@ -7,9 +7,8 @@ import time
 from dataclasses import dataclass
 
 from sampan.client.config import ClientConfig
-from sampan.client.transport import Headers, HTTPResponse, Query, Transport
+from sampan.client.transport import HTTPResponse, Transport
 from sampan.lib.clock import ManualClock
-from sampan.lib.http import JSON_TYPE
 
 TURNS = 20
 QUIET_LOOKS = 3
@@ -32,31 +31,11 @@ class CountedTransport(Transport):
         super().__init__(config)
         self._traffic = traffic
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Query = (),
-        body: bytes = b"",
-        content_type: str = JSON_TYPE,
-        headers: Headers = (),
-        accept: str = JSON_TYPE,
-        deadline_seconds: float = 30.0,
-    ) -> HTTPResponse:
+    async def _exchange(self, method: str, head: bytes, body: bytes, repeatable: bool) -> HTTPResponse:
         self._traffic.begun += 1
         self._traffic.under_way += 1
         try:
-            return await super().request(
-                method,
-                path,
-                query=query,
-                body=body,
-                content_type=content_type,
-                headers=headers,
-                accept=accept,
-                deadline_seconds=deadline_seconds,
-            )
+            return await super()._exchange(method, head, body, repeatable)
         finally:
             self._traffic.under_way -= 1
 
