@@ -193,8 +193,23 @@ def conflict(plural: str, group: str, name: str, why: str) -> StatusError:
 OBJECT_MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 
+_TOLD_BYTES = 4 * 1024 * 1024
+"""More than this is not said of an object's mistakes: each may quote all of what it is about, over and over."""
+
+
+def _told(errors: Sequence[FieldError]) -> Sequence[FieldError]:
+    """The first of them, as many as an answer of bounded size can hold."""
+    room = _TOLD_BYTES
+    for count, error in enumerate(errors):
+        room -= len(error.message) + len(error.field)
+        if room < 0:
+            return errors[: count + 1]
+    return errors
+
+
 def invalid_object(kind: str, group: str, name: str, errors: Sequence[FieldError]) -> StatusError:
     """422 Invalid; note that its details.kind is the kind, not the plural, as upstream's is."""
+    errors = _told(errors)
     shown = str(errors[0]) if len(errors) == 1 else "[" + ", ".join(dict.fromkeys(map(str, errors))) + "]"
     details = _details(name, group, kind)
     details["causes"] = [{"reason": e.reason, "message": e.message, "field": e.field} for e in errors]

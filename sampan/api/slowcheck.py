@@ -7,6 +7,7 @@ indices (`PodSpec.spec.containers.name`), paths of strict errors do (`spec.conta
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import date
 from typing import Any, Final
 
@@ -44,8 +45,8 @@ def unrepeated(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
     if len(plain) == len(pairs):
         return plain
     found = Repeating(plain)
-    keys = [key for key, _ in pairs]
-    found.repeated = [key for key in plain if keys.count(key) > 1]
+    times = Counter(key for key, _ in pairs)
+    found.repeated = [key for key in plain if times[key] > 1]
     return found
 
 

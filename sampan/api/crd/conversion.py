@@ -11,6 +11,7 @@ from sampan.api import names
 from sampan.api.crd.structure import Tree
 from sampan.api.errors import FieldError, GoText, forbidden_field, invalid, not_supported, required
 from sampan.api.groups.validation.webhookclients import validate_webhook_service, validate_webhook_url
+from sampan.api.repeats import repeats
 
 _REVIEW_VERSIONS: Final = ("v1", "v1beta1")
 _STRATEGIES: Final = ("None", "Webhook")
@@ -74,9 +75,10 @@ def _validate_review_versions(versions: list[str], path: str, known_required: bo
     if not versions:
         return [required(path)]
     errors: list[FieldError] = []
+    again = {index for index, _ in repeats(versions)}
     for index, version in enumerate(versions):
         place = f"{path}[{index}]"
-        if version in versions[:index]:
+        if index in again:
             errors.append(invalid(place, version, "duplicate version"))
         else:
             errors += [invalid(place, version, why) for why in names.dns_label_1035(version)]

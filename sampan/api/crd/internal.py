@@ -6,6 +6,7 @@ k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1/conversion.go.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from sampan.api.crd.structure import Tree
@@ -55,20 +56,14 @@ def internal_conversion(conversion: Tree) -> Tree:
     return internal
 
 
-def schema_for(spec: Tree, name: str) -> Tree | None:
-    """{"openAPIV3Schema": …} of a version, wherever it stands in an internal spec."""
-    return _shared(spec, name, "schema")
-
-
-def subresources_for(spec: Tree, name: str) -> Tree | None:
-    return _shared(spec, name, "subresources")
-
-
-def _shared(spec: Tree, name: str, field: str) -> Tree | None:
-    if not any(version.get(field) is not None for version in spec["versions"]):
-        found: Tree | None = spec.get(SHARED[field])
-        return found
-    return next((version.get(field) for version in spec["versions"] if version.get("name") == name), None)
+def by_version(spec: Tree, field: str) -> Callable[[str], Tree | None]:
+    """What an internal spec has, wherever it stands there, for the version of a name: its "schema" or "subresources"."""
+    versions: list[Tree] = spec["versions"]
+    if not any(version.get(field) is not None for version in versions):
+        shared: Tree | None = spec.get(SHARED[field])
+        return lambda name: shared
+    found: dict[str, Tree | None] = {version.get("name", ""): version.get(field) for version in reversed(versions)}
+    return found.get
 
 
 _PACKAGE: Final = "apiextensions"

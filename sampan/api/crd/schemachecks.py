@@ -16,6 +16,7 @@ from sampan.api.crd.structural import unsupported
 from sampan.api.crd.structure import META_FIELDS, Structure, Tree
 from sampan.api.errors import FieldError, duplicate, forbidden_field, invalid, not_supported, required, too_many
 from sampan.api.gotext import shown
+from sampan.api.repeats import repeats
 
 TYPES: Final = ("array", "boolean", "integer", "number", "object", "string")
 _REASONS: Final = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
@@ -205,14 +206,18 @@ def _check_list_map(raw: Tree, path: str) -> list[FieldError]:
 def _check_keys(items: Tree, keys: list[str], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     place, properties = f"{path}.x-kubernetes-list-map-keys", items.get("properties") or {}
+    # Each tells all the keys: made once, however many of them are wrong.
+    unnamed = invalid(place, keys, "entries must all be names of item properties")
+    twice = invalid(place, keys, "must not contain duplicate entries")
+    again = {index for index, _ in repeats(keys)}
     for index, key in enumerate(keys):
         if key not in properties:
-            errors.append(invalid(place, keys, "entries must all be names of item properties"))
+            errors.append(unnamed)
         elif properties[key].get("type") in ("array", "object"):
             why = "must be a scalar type if parent array's x-kubernetes-list-type is map"
             errors.append(invalid(f"{path}.items.properties[{key}].type", items["type"], why))
-        if key in keys[:index]:
-            errors.append(invalid(place, keys, "must not contain duplicate entries"))
+        if index in again:
+            errors.append(twice)
     return errors
 
 

@@ -15,7 +15,7 @@ from sampan.api.crd import definition
 from sampan.api.crd.approval import validate_approval
 from sampan.api.crd.conversion import has_known_review_version, is_ca_bundle, validate_conversion
 from sampan.api.crd.defaultchecks import has_defaults, prune_defaults
-from sampan.api.crd.internal import go_versions, internal_spec, schema_for, subresources_for
+from sampan.api.crd.internal import by_version, go_versions, internal_spec
 from sampan.api.crd.namechecks import validate_names, validate_required_names
 from sampan.api.crd.schemachecks import TYPES, Demands, check_atomic_set, check_map_keys
 from sampan.api.crd.structural import inner_schemas, unsupported, validate_structural
@@ -132,11 +132,9 @@ def _options_of(crd: Tree, old: Tree) -> _Options:
         atomic_sets=not any(any_schema(raw, lambda s: bool(check_atomic_set(s, ""))) for raw in schemas),
         map_keys=not any(any_schema(raw, lambda s: bool(check_map_keys(s, ""))) for raw in schemas),
     )
-    unchanged = {
-        name
-        for name in (version.get("name", "") for version in spec["versions"])
-        if schema_for(spec, name) == schema_for(before, name)
-    }
+    schema, schema_before = by_version(spec, "schema"), by_version(before, "schema")
+    names_ = {version.get("name", "") for version in spec["versions"]}
+    unchanged = {name for name in names_ if schema(name) == schema_before(name)}
     return _Options(
         schemas=SchemaDemands(
             keywords=kept,
@@ -211,12 +209,13 @@ def _validate_presence(spec: Tree, options: _Options, preserves: bool) -> list[F
 def _validate_versions(spec: Tree, demands: SchemaDemands) -> list[FieldError]:
     errors: list[FieldError] = []
     versions: list[Tree] = spec["versions"]
+    subresources = by_version(spec, "subresources")
     for index, version in enumerate(versions):
         path, name = f"spec.versions[{index}]", version.get("name", "")
         if problems := names.dns_label_1035(name):
             errors.append(invalid(f"{path}.name", name, ",".join(problems)))
         errors += [invalid(f"{path}.deprecationWarning", version["deprecationWarning"], why) for why in _bad_warning(version)]
-        status = "status" in (subresources_for(spec, name) or {})
+        status = "status" in (subresources(name) or {})
         errors += validate_schema(version.get("schema"), f"{path}.schema", status, demands.for_version(name))
         errors += validate_parts(version, version.get("schema"), path)
     if len({version.get("name") for version in versions}) != len(versions):

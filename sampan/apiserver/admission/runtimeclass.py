@@ -13,6 +13,7 @@ from sampan.apiserver.admission.chain import CREATE, Attributes, Judge
 from sampan.apiserver.registry.watchcache import WatchCache
 
 _MISMATCH = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
+_MOST_COMPARED = 500
 _UNCALLED_FOR = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
 
 
@@ -81,8 +82,11 @@ def _schedule(attributes: Attributes, spec: Tree, scheduling: Tree) -> None:
 
 
 def merge_tolerations(first: Sequence[Tree], second: Sequence[Tree]) -> list[Tree]:
-    """Both, without those that others among them cover; of equals the first stays."""
+    """Both, without those that others among them cover; of equals the first stays. All of them where they are too many to be
+    compared each with each."""
     every = [*first, *second]
+    if len(every) > _MOST_COMPARED:
+        return every
     merged: list[Tree] = []
     for index, toleration in enumerate(every):
         covered = any(_covers(other, toleration) for other in merged)

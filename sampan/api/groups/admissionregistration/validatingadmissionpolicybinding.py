@@ -10,6 +10,7 @@ from sampan.api.groups.admissionregistration.rules import GROUP, default_match_r
 from sampan.api.groups.columns import AGE, NAME
 from sampan.api.groups.strategies import bump_generation, start_generation
 from sampan.api.groups.validation.selectors import validate_label_selector
+from sampan.api.repeats import repeats
 from sampan.api.resource import Column, Resource, Strategy, Tree
 
 _ACTIONS = ("Audit", "Deny", "Warn")
@@ -58,10 +59,11 @@ def _validate_param_ref(reference: Tree | None, path: str) -> list[FieldError]:
 
 def _validate_actions(actions: Sequence[str], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
+    again = {index for index, _ in repeats(actions)}
     for index, action in enumerate(actions):
         if action not in _ACTIONS:
             errors.append(not_supported(f"{path}[{index}]", action, _ACTIONS))
-        if action in actions[:index]:
+        if index in again:
             errors.append(duplicate(f"{path}[{index}]", action))
     if {"Deny", "Warn"} <= set(actions):
         errors.append(invalid(path, go_strings("admissionregistration.ValidationAction", actions), _DENY_AND_WARN))

@@ -20,6 +20,7 @@ from sampan.api.groups.admissionregistration.rules import (
 from sampan.api.groups.columns import AGE, NAME
 from sampan.api.groups.validation.selectors import validate_label_selector
 from sampan.api.groups.validation.webhookclients import validate_webhook_service, validate_webhook_url
+from sampan.api.repeats import repeats
 from sampan.api.resource import Column, Strategy, Tree
 
 _PORT, _TIMEOUT_SECONDS, _LONGEST_SECONDS = 443, 10, 30
@@ -165,8 +166,9 @@ def _validate_review_versions(versions: Sequence[str], path: str, tolerated: _To
     if not versions:
         return [required(path, f"must specify one of {known}")]
     errors: list[FieldError] = []
+    again = {index for index, _ in repeats(versions)}
     for index, version in enumerate(versions):
-        if version in versions[:index]:
+        if index in again:
             errors.append(invalid(f"{path}[{index}]", version, "duplicate version"))
         else:
             errors += [invalid(f"{path}[{index}]", version, why) for why in names.dns_label_1035(version)]

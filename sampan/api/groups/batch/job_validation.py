@@ -19,6 +19,7 @@ from sampan.api.errors import (
 from sampan.api.groups.apps.workloads import NOT_NEGATIVE, validate_not_negative
 from sampan.api.groups.batch.indexes import BadIndexes, count_indexes
 from sampan.api.groups.validation.podspec import validate_template
+from sampan.api.repeats import repeats
 from sampan.api.resource import Tree
 
 INDEXED = "Indexed"
@@ -221,10 +222,11 @@ def _validate_codes(codes: Sequence[int], operator: str, path: str) -> list[Fiel
         errors.append(invalid(path, shown, "at least one value is required"))
     elif len(codes) > _MAX_EXIT_CODES:
         errors.append(too_many(path, len(codes), _MAX_EXIT_CODES))
+    again = {index for index, _ in repeats(codes)}
     for index, code in enumerate(codes):
         if operator == "In" and code == 0:
             errors.append(invalid(f"{path}[{index}]", code, "must not be 0 for the In operator"))
-        if code in codes[:index]:
+        if index in again:
             errors.append(duplicate(f"{path}[{index}]", code))
     if list(codes) != sorted(codes):
         errors.append(invalid(path, shown, "must be ordered"))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sampan.api.errors import FieldError, GoText, duplicate, forbidden_field, invalid, not_supported, required
 from sampan.api.groups.certificates.parsing import BadCertificate, certificate_problem, check_request, decoded
 from sampan.api.groups.validation.signers import validate_signer_name
+from sampan.api.repeats import repeats
 from sampan.api.resource import Tree
 
 APPROVED, DENIED, FAILED = "Approved", "Denied", "Failed"
@@ -117,8 +118,7 @@ def _validate_usages(usages: Sequence[str], tolerated: _Tolerated) -> list[Field
         unknown = ((i, usage) for i, usage in enumerate(usages) if usage not in USAGES)
         errors += [not_supported(f"{path}[{i}]", usage, USAGES) for i, usage in unknown]
     if not tolerated.double_usages:
-        again = ((i, usage) for i, usage in enumerate(usages) if usage in usages[:i])
-        errors += [duplicate(f"{path}[{i}]", usage) for i, usage in again]
+        errors += [duplicate(f"{path}[{i}]", usage) for i, usage in repeats(usages)]
     return errors
 
 

@@ -9,6 +9,7 @@ from sampan.api import names
 from sampan.api.errors import FieldError, duplicate, forbidden_field, invalid, not_supported, required
 from sampan.api.groups.columns import AGE, NAME, NONE, UNKNOWN
 from sampan.api.groups.strategies import keep_field, keep_spec
+from sampan.api.repeats import repeats
 from sampan.api.resource import Column, Resource, Strategy, Tree
 
 TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
@@ -78,7 +79,7 @@ def _validate_pod_cidrs(cidrs: Sequence[str]) -> list[FieldError]:
     if len(cidrs) > 1:
         if len(cidrs) > 2 or len({":" in cidr for cidr in cidrs}) < 2:
             errors.append(invalid(path, list(cidrs), "may specify no more than one CIDR for each IP family"))
-        errors += [duplicate(f"{path}[{i}]", cidr) for i, cidr in enumerate(cidrs) if cidr in cidrs[:i]]
+        errors += [duplicate(f"{path}[{i}]", cidr) for i, cidr in repeats(cidrs)]
     return errors
 
 
@@ -97,12 +98,8 @@ def _validate_update(new: Tree, old: Tree) -> list[FieldError]:
 
 
 def _validate_addresses(tree: Tree) -> list[FieldError]:
-    errors: list[FieldError] = []
     addresses = tree.get("status", {}).get("addresses", ())
-    for index, address in enumerate(addresses):
-        if address in addresses[:index]:
-            errors.append(duplicate(f"status.addresses[{index}]", address))
-    return errors
+    return [duplicate(f"status.addresses[{index}]", address) for index, address in repeats(addresses)]
 
 
 def _status(tree: Tree, now: float) -> str:

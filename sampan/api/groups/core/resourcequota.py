@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sampan.api.errors import FieldError, go_strings, invalid, required
 from sampan.api.groups.columns import AGE, NAME
@@ -16,6 +16,7 @@ SCOPES = ("Terminating", "NotTerminating", "BestEffort", "NotBestEffort", "Prior
 _QUOTA_RESOURCES = STANDARD_RESOURCES - {"storage"}
 _COMPUTE = ("pods", "cpu", "memory", "limits.cpu", "limits.memory", "requests.cpu", "requests.memory")
 _CONFLICTS = ({"BestEffort", "NotBestEffort"}, {"Terminating", "NotTerminating"})
+_MOST_REPEATS = 100
 _NO_VALUES = frozenset(SCOPES) - {"PriorityClass"}
 _ONLY_EXISTS = (
     "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, "
@@ -60,16 +61,23 @@ def _counts(scope: str, name: str) -> bool:
     return name == "pods" if scope == "BestEffort" else name in _COMPUTE
 
 
+def _uncounted(scopes: Iterable[str], spec: Tree) -> dict[str, int]:
+    """How many of the spec's resources each scope cannot bound; there is no need to tell of more than a few."""
+    hard = spec.get("hard", ())
+    return {scope: min(_MOST_REPEATS, sum(not _counts(scope, name) for name in hard)) for scope in set(scopes)}
+
+
 def _validate_scopes(spec: Tree, path: str) -> list[FieldError]:
     scopes: Sequence[str] = spec.get("scopes", ())
     shown = go_strings("core.ResourceQuotaScope", scopes)
+    # Each tells all the scopes: made once, however many are wrong.
+    unknown, elsewhere = (invalid(path, shown, f"unsupported scope{what}") for what in ("", " applied to resource"))
+    uncounted = _uncounted(scopes, spec)
     errors: list[FieldError] = []
     for scope in scopes:
         if scope not in SCOPES:
-            errors.append(invalid(path, shown, "unsupported scope"))
-        for name in sorted(spec.get("hard", ())):
-            if not _counts(scope, name):
-                errors.append(invalid(path, shown, "unsupported scope applied to resource"))
+            errors.append(unknown)
+        errors += [elsewhere] * uncounted[scope]
     return errors + [invalid(path, shown, "conflicting scopes") for pair in _CONFLICTS if pair <= set(scopes)]
 
 
@@ -80,13 +88,13 @@ def _validate_scope_selector(spec: Tree, path: str) -> list[FieldError]:
     where = f"{path}.matchExpressions"
     errors: list[FieldError] = []
     expressions = selector.get("matchExpressions", ())
+    uncounted = _uncounted((expression.get("scopeName", "") for expression in expressions), spec)
+    elsewhere = invalid(where, selector, "unsupported scope applied to resource")
     for expression in expressions:
         scope = expression.get("scopeName", "")
         if scope not in SCOPES:
             errors.append(invalid(f"{where}.scopeName", scope, "unsupported scope"))
-        for name in sorted(spec.get("hard", ())):
-            if not _counts(scope, name):
-                errors.append(invalid(where, selector, "unsupported scope applied to resource"))
+        errors += [elsewhere] * uncounted[scope]
         errors += _validate_operator(expression, scope, where)
     chosen = {expression.get("scopeName", "") for expression in expressions}
     shown = go_strings("core.ResourceQuotaScope", spec.get("scopes", ()))

@@ -8,6 +8,7 @@ from sampan.api import names
 from sampan.api.errors import FieldError, duplicate, forbidden_field, go_strings, invalid, not_supported, required
 from sampan.api.groups.validation.addresses import validate_ip, validate_ordinary_ip
 from sampan.api.groups.validation.metadata import validate_labels
+from sampan.api.repeats import repeats
 from sampan.api.resource import Tree
 
 TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
@@ -154,10 +155,11 @@ def _validate_cluster_ips(spec: Tree) -> list[FieldError]:
 def _validate_families(spec: Tree) -> list[FieldError]:
     errors: list[FieldError] = []
     families = spec.get("ipFamilies", ())
+    again = {index for index, _ in repeats(families)}
     for index, family in enumerate(families):
         if family not in _FAMILIES:
             errors.append(not_supported(f"spec.ipFamilies[{index}]", family, _FAMILIES))
-        if family in families[:index]:
+        if index in again:
             errors.append(duplicate(f"spec.ipFamilies[{index}]", family))
     policy = spec.get("ipFamilyPolicy")
     if policy is not None and policy not in _FAMILY_POLICIES:

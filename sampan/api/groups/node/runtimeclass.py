@@ -9,6 +9,7 @@ from sampan.api.groups.validation.metadata import immutable, validate_labels
 from sampan.api.groups.validation.nodelabels import why_deprecated
 from sampan.api.groups.validation.resources import validate_resources
 from sampan.api.groups.validation.scheduling import validate_tolerations
+from sampan.api.repeats import repeats
 from sampan.api.resource import Column, Resource, Strategy, Tree
 
 
@@ -24,14 +25,11 @@ def _validate(tree: Tree) -> list[FieldError]:
 
 def _validate_tolerations(tolerations: list[Tree], path: str) -> list[FieldError]:
     errors = validate_tolerations(tolerations, path)
-    seen: list[Tree] = []
-    for index, toleration in enumerate(tolerations):
-        # For how long a taint is tolerated does not tell tolerations apart.
-        key = {field: value for field, value in toleration.items() if field != "tolerationSeconds"}
-        if key in seen:
-            errors.append(duplicate(f"{path}[{index}]", toleration))
-        seen.append(key)
-    return errors
+    # For how long a taint is tolerated does not tell tolerations apart.
+    kinds = [
+        {field: value for field, value in toleration.items() if field != "tolerationSeconds"} for toleration in tolerations
+    ]
+    return errors + [duplicate(f"{path}[{index}]", tolerations[index]) for index, _ in repeats(kinds)]
 
 
 def _validate_update(new: Tree, old: Tree) -> list[FieldError]:

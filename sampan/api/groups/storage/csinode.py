@@ -8,6 +8,7 @@ from sampan.api.groups.columns import AGE, NAME
 from sampan.api.groups.validation.metadata import immutable
 from sampan.api.groups.validation.resources import NOT_NEGATIVE
 from sampan.api.groups.validation.volumesources import validate_driver_name
+from sampan.api.repeats import repeats
 from sampan.api.resource import Column, Resource, Strategy, Tree
 
 _NODE_ID_LENGTH = 256
@@ -41,10 +42,11 @@ def _validate_node_id(identity: str, path: str) -> list[FieldError]:
 def _validate_topology(keys: list[str], path: str) -> list[FieldError]:
     """Upstream complains of a key at its driver."""
     errors: list[FieldError] = []
+    again = {index for index, _ in repeats(keys)}
     for index, key in enumerate(keys):
         if not key:
             errors.append(required(path))
-        if key in keys[:index]:
+        if index in again:
             errors.append(duplicate(path, key))
         errors += [invalid(path, key, why) for why in names.qualified_name(key)]
     return errors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from sampan.api import names
@@ -9,6 +10,7 @@ from sampan.api.errors import FieldError, duplicate, forbidden_field, invalid, n
 from sampan.api.groups.columns import AGE, NAME
 from sampan.api.groups.validation.metadata import immutable
 from sampan.api.groups.validation.nodelabels import why_deprecated
+from sampan.api.repeats import frozen, repeats
 from sampan.api.resource import Column, Resource, Strategy, Tree
 
 RECLAIM_POLICIES = ("Delete", "Retain")
@@ -17,6 +19,8 @@ DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 DEFAULT_CLASS_OF_OLD = "storageclass.beta.kubernetes.io/is-default-class"
 _PARAMETERS_LIMIT_BYTES = 256 * 1024
 _PARAMETERS_LIMIT = 512
+_MOST_REPEATS = 100
+"""How often a term is said to stand there already."""
 
 
 def _default(tree: Tree) -> None:
@@ -50,12 +54,13 @@ def _validate_parameters(parameters: Mapping[str, str], path: str) -> list[Field
 def _validate_topologies(terms: Sequence[Tree], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     # Upstream's list of those seen begins with an empty one a term, so that a term of nothing is taken for a repeat.
-    seen: list[dict[str, set[str]]] = [{} for _ in terms]
+    seen = Counter({frozen({}): len(terms)})
     for index, term in enumerate(terms):
         where = f"{path}[{index}].matchLabelExpressions"
         found, problems = _validate_term(term, where)
-        errors += problems + [duplicate(where, "") for other in seen if other == found]
-        seen.append(found)
+        key = frozen(found)
+        errors += problems + [duplicate(where, "")] * min(seen[key], _MOST_REPEATS)
+        seen[key] += 1
     return errors
 
 
@@ -67,7 +72,7 @@ def _validate_term(term: Tree, path: str) -> tuple[dict[str, set[str]], list[Fie
         where, key, values = f"{path}[{index}]", expression.get("key", ""), expression.get("values", ())
         if not values:
             errors.append(required(f"{where}.values"))
-        errors += [duplicate(f"{where}.values[{n}]", value) for n, value in enumerate(values) if value in values[:n]]
+        errors += [duplicate(f"{where}.values[{n}]", value) for n, value in repeats(values)]
         errors += [invalid(f"{where}.key", key, why) for why in names.qualified_name(key)]
         if key in found:
             errors.append(duplicate(f"{where}.key", key))

@@ -166,11 +166,12 @@ def _validate_pod_term(term: Tree, path: str) -> list[FieldError]:
 def validate_spread(constraints: Sequence[Tree], path: str) -> list[FieldError]:
     """topologySpreadConstraints."""
     errors: list[FieldError] = []
-    for index, constraint in enumerate(constraints):
+    pairs = [(constraint.get("topologyKey"), constraint.get("whenUnsatisfiable")) for constraint in constraints]
+    last = {pair: index for index, pair in enumerate(pairs)}
+    for index, (constraint, this) in enumerate(zip(constraints, pairs, strict=True)):
         where = f"{path}[{index}]"
         errors += _validate_constraint(constraint, where)
-        this = (constraint.get("topologyKey"), constraint.get("whenUnsatisfiable"))
-        if any(this == (other.get("topologyKey"), other.get("whenUnsatisfiable")) for other in constraints[index + 1 :]):
+        if index < last[this]:
             errors.append(duplicate(f"{where}.{{topologyKey, whenUnsatisfiable}}", f"{{{this[0]}, {this[1]}}}"))
     return errors
 

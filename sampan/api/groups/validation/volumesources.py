@@ -120,8 +120,9 @@ def _validate_quobyte(source: Tree, path: str) -> list[FieldError]:
     elif len(source.get("tenant", "")) >= 65:
         errors.append(required(f"{path}.tenant", "must be a UUID and may not exceed a length of 64 characters"))
     else:
-        wrong = [pair for pair in registry.split(",") if not _host_and_port(pair)]
-        errors += [invalid(f"{path}.registry", registry, _REGISTRY) for _ in wrong]
+        # The same error for each pair, which quotes them all: made once, however many are wrong.
+        wrong = invalid(f"{path}.registry", registry, _REGISTRY)
+        errors += [wrong for pair in registry.split(",") if not _host_and_port(pair)]
     return errors + _needs("volume")(source, path)
 
 
