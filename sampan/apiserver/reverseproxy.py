@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from urllib.parse import urlsplit, urlunsplit
 
+from sampan.apiserver.answers import text_answer
 from sampan.client.transport import EscapedPath, HTTPStream, Transport
 from sampan.lib.duplex import splice
 from sampan.lib.http import Answer, Duplex, Request, Response, Sink, Stream, Upgrade
@@ -17,20 +18,26 @@ Headers = list[tuple[str, str]]
 Rewrite = Callable[[str], str]
 
 HEAD_SECONDS = 60.0
+_NO_REDIRECTS = "the backend attempted to redirect this request, which is not permitted"
 _HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
      "transfer-encoding", "upgrade")
 )  # fmt: skip
-_OURS = _HOP_BY_HOP | {"host", "content-length", "content-type", "accept", "authorization"}
-"""Headers of a request that are not passed on as they are: Authorization was for us."""
+_OURS = _HOP_BY_HOP | {
+    "host", "content-length", "content-type", "accept", "authorization", "impersonate-user", "impersonate-uid",
+    "impersonate-group", "x-remote-user", "x-remote-uid", "x-remote-group",
+}  # fmt: skip
+"""Headers of a request that are not passed on as they are. Who asks was for us to find out: the other server would believe a
+client what it says, or let the one who is impersonated impersonate once more."""
+_OUR_PREFIXES = ("impersonate-extra-", "x-remote-extra-")
 
 
 def passed_on(request: Request, *, without: tuple[str, ...] = ()) -> Headers:
-    """The request's headers for the other server; `without` names prefixes of such as it must not believe."""
+    """The request's headers for the other server; `without` names prefixes of such as are the caller's to say."""
     named = {name.strip().lower() for name in request.headers.get("connection", "").split(",")}
     found: Headers = []
     for name in request.headers:
-        if name in _OURS or name in named or name.startswith(without or ("\0",)):
+        if name in _OURS or name in named or name.startswith(_OUR_PREFIXES + without):
             continue
         found += [(name, value) for value in request.header_values(name)]
     before = request.headers.get("x-forwarded-for", "")
@@ -46,10 +53,11 @@ def is_upgrade(request: Request) -> bool:
 async def forward(
     request: Request, transport: Transport, path: str, headers: Headers, relocate: Rewrite | None = None
 ) -> Answer:
-    """`path` is percent-encoded. `relocate` rewrites a redirect's Location. Raises ConnectionError, TimeoutError."""
+    """`path` is percent-encoded. `relocate` rewrites a redirect's Location; None: none is let through, for a client would take
+    its credentials along. Raises ConnectionError, TimeoutError."""
     target = EscapedPath(f"{path}?{request.query}" if request.query else path)
     if is_upgrade(request):
-        return await _upgrade(request, transport, target, headers)
+        return await _upgrade(request, transport, target, headers, relocate)
     async with AsyncExitStack() as stack:
         stream = await stack.enter_async_context(
             transport.stream(
@@ -62,6 +70,8 @@ async def forward(
                 deadline_seconds=HEAD_SECONDS,
             )
         )
+        if relocate is None and _redirects(stream.status, stream.headers):
+            return text_answer(_NO_REDIRECTS, 502)
         held = stack.pop_all()
     content_type = stream.headers.get("content-type", "")
     answered = tuple(_answered(stream.headers, relocate))
@@ -81,10 +91,14 @@ def _copy(held: AsyncExitStack, stream: HTTPStream) -> Callable[[Sink], Awaitabl
     return produce
 
 
+def _redirects(status: int, headers: Mapping[str, str]) -> bool:
+    return 300 <= status <= 399 and bool(headers.get("location"))
+
+
 def _answered(headers: Mapping[str, str], relocate: Rewrite | None) -> Headers:
     found: Headers = []
     for name, value in headers.items():
-        if name in _HOP_BY_HOP or name in ("content-type", "content-length"):
+        if name in _HOP_BY_HOP or name in ("content-type", "content-length", "date"):
             continue
         if name == "location" and relocate is not None:
             value = relocate(value)
@@ -92,13 +106,17 @@ def _answered(headers: Mapping[str, str], relocate: Rewrite | None) -> Headers:
     return found
 
 
-async def _upgrade(request: Request, transport: Transport, target: EscapedPath, headers: Headers) -> Answer:
+async def _upgrade(
+    request: Request, transport: Transport, target: EscapedPath, headers: Headers, relocate: Rewrite | None
+) -> Answer:
     asked = [*headers, ("Connection", "Upgrade"), ("Upgrade", request.headers["upgrade"])]
     answer = await transport.upgrade(request.method, target, headers=asked)
     upstream = answer.duplex
     if upstream is None:
+        if relocate is None and _redirects(answer.status, answer.headers):
+            return text_answer(_NO_REDIRECTS, 502)
         content_type = answer.headers.get("content-type", "text/plain; charset=utf-8")
-        return Response(answer.status, answer.body, content_type, tuple(_answered(answer.headers, None)))
+        return Response(answer.status, answer.body, content_type, tuple(_answered(answer.headers, relocate)))
 
     async def run(duplex: Duplex) -> None:
         await splice(duplex, upstream)

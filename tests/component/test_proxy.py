@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from sampan.apiserver.webhooks.resolve import Place, ready_places
 from sampan.lib.http import Answer, Duplex, Request, Response, Sink, Stream, Upgrade
 from sampan.lib.httpserver import HTTPServer
 from tests.component.conftest import Api
@@ -213,5 +214,40 @@ def test_a_pod_whose_port_nobody_serves_is_a_503(api: Api, tmp_path: Path) -> No
         answer = await cluster.served.request("GET", f"{PROXY}/")
         assert answer.status == 503
         assert msgspec.json.decode(answer.body)["message"].startswith("error trying to reach service: ")
+
+    _on_pod(api, tmp_path, scenario)
+
+
+def test_nobody_is_named_to_what_stands_behind(api: Api, tmp_path: Path) -> None:
+    async def scenario(cluster: Cluster) -> None:
+        headers = [("X-Remote-User", "forged"), ("X-Remote-Extra-A", "1"), ("X-Remote-Addr", "kept"),
+                   ("Impersonate-User", "bob"), ("Impersonate-Group", "system:masters")]  # fmt: skip
+        answer = await cluster.served.transport.request("GET", f"{PROXY}/x", headers=headers)
+        assert answer.status == 200
+        seen = msgspec.json.decode(answer.body)["headers"]
+        assert [name for name in seen if name.startswith(("x-remote-", "impersonate-"))] == ["x-remote-addr"]
+
+    _on_pod(api, tmp_path, scenario)
+
+
+def test_a_slice_leads_into_no_pod_of_another_namespace(api: Api, tmp_path: Path) -> None:
+    """Its address is anybody's to write; the pod's kubelet would also lead to what listens on the pod's loopback alone."""
+
+    async def scenario(cluster: Cluster) -> None:
+        served = cluster.served
+        await served.request("POST", "/api/v1/namespaces", {"metadata": {"name": "other"}})
+        endpoint_slice = {
+            "metadata": {"name": "front-1", "labels": {"kubernetes.io/service-name": "front"}},
+            "addressType": "IPv4",
+            "endpoints": [
+                {"addresses": ["10.244.0.7"], "targetRef": {"kind": "Pod", "namespace": "default", "name": "web"}},
+                {"addresses": ["10.244.0.8"], "targetRef": {"kind": "Pod", "namespace": "other", "name": "own"}},
+            ],
+            "ports": [{"name": "web", "port": 8080, "protocol": "TCP"}],
+        }
+        path = "/apis/discovery.k8s.io/v1/namespaces/other/endpointslices"
+        assert (await served.request("POST", path, endpoint_slice)).status == 201
+        places = ready_places(served.server.registries, "other", "front", "web")
+        assert places == [Place("10.244.0.7", 8080), Place("10.244.0.8", 8080, ("other", "own"))]
 
     _on_pod(api, tmp_path, scenario)

@@ -6,22 +6,33 @@ After the remote available-controller and the discovery manager of k8s.io/kube-a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import NamedTuple
+import struct
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
+from sampan.api import openapi_v2_proto
 from sampan.api.discovery import AGGREGATED_V2, AGGREGATED_V2BETA1
 from sampan.api.errors import StatusError
-from sampan.api.foreign import Foreign, legacy_resources
+from sampan.api.foreign import (
+    DiscoveredGroups,
+    Foreign,
+    LegacyResources,
+    OpenAPIEntry,
+    OpenAPIIndex,
+    OpenAPIV2,
+    legacy_resources,
+)
 from sampan.api.resource import Tree
 from sampan.apiserver.aggregation.frontproxy import identity_headers
 from sampan.apiserver.aggregation.remotes import GROUP, Remote, Remotes
 from sampan.apiserver.context import Context
 from sampan.apiserver.registry.generic import Caller
-from sampan.apiserver.registry.watchcache import CacheEvent
+from sampan.apiserver.registry.objects import CachedObject
+from sampan.apiserver.registry.watchcache import CacheEvent, Listener
 from sampan.apiserver.user import User
-from sampan.apiserver.webhooks.resolve import ready_places
+from sampan.apiserver.webhooks.resolve import SERVICE_NAME, ready_places
 from sampan.client.transport import HTTPResponse, Transport
 from sampan.lib.clock import rfc3339
 from sampan.lib.log import get_logger
@@ -32,6 +43,8 @@ _AGGREGATOR = User("system:kube-aggregator", groups=("system:masters",))
 _SECONDS = 30.0
 _UNAVAILABLE_SECONDS = 2.0
 _ANSWER_SECONDS = 5.0
+
+T = TypeVar("T")
 
 log = get_logger("apiserver")
 
@@ -50,12 +63,19 @@ class Availability:
         self._changed = asyncio.Event()
         self.foreign: Sequence[Foreign] = ()
         self.remotes = Remotes(context, self._changed.set)
-        for group, plural in (("", "services"), ("discovery.k8s.io", "endpointslices")):
-            context.registry(group, plural).cache.listen(self._heard)
+        context.registry("", "services").cache.listen(self._hearing(lambda obj: obj.name))
+        slices = context.registry("discovery.k8s.io", "endpointslices")
+        slices.cache.listen(self._hearing(lambda obj: obj.labels.get(SERVICE_NAME, "")))
 
-    def _heard(self, events: Sequence[CacheEvent]) -> None:
-        if self.remotes.by_version:
-            self._changed.set()
+    def _hearing(self, service_of: Callable[[CachedObject], str]) -> Listener:
+        """Hears of what concerns the Services behind APIServices, of which each look asks a few requests."""
+
+        def heard(events: Sequence[CacheEvent]) -> None:
+            services = {remote.service[:2] for remote in self.remotes.all()}
+            if services and any((event.object.namespace, service_of(event.object)) in services for event in events):
+                self._changed.set()
+
+        return heard
 
     async def run(self) -> None:
         """Until cancelled: look at all of them when anything about them changes, and now and then."""
@@ -152,7 +172,8 @@ async def _get(transport: Transport, path: str, accept: str = "application/json"
 async def _ask(remote: Remote) -> Verdict:
     group, version = remote.key
     transport = remote.checking
-    assert transport is not None
+    if transport is None:
+        return Verdict(False, "FailedDiscoveryCheck", remote.problem)
     path = f"/apis/{group}/{version}"
     url = transport.config.server + path
     try:
@@ -167,39 +188,45 @@ async def _ask(remote: Remote) -> Verdict:
 
 
 async def _described(remote: Remote) -> Foreign:
-    """Its discovery and OpenAPI documents; what it does not answer is left out."""
+    """Its discovery and OpenAPI documents; what it does not answer, or what cannot be read, is left out."""
     group, version = remote.key
     spec, transport = remote.spec, remote.transport
     priorities = spec.get("groupPriorityMinimum", 0), spec.get("versionPriority", 0)
     if transport is None:
         return Foreign(group, version, *priorities)
     resources = await _resources(transport, group, version)
-    index = await _json(transport, "/openapi/v3")
-    entry = (index.get("paths") or {}).get(f"apis/{group}/{version}") or {}
-    v2 = await _json(transport, "/openapi/v2")
-    prefix = f"/apis/{group}/{version}/"
-    paths = {path: tree for path, tree in (v2.get("paths") or {}).items() if path.startswith(prefix) or path + "/" == prefix}
-    wanted = {"paths": paths, "definitions": v2.get("definitions") or {}} if paths else {}
+    index = await _read(transport, "/openapi/v3", OpenAPIIndex)
+    entry = index.paths.get(f"apis/{group}/{version}") or OpenAPIEntry()
+    v2 = (await _read(transport, "/openapi/v2", OpenAPIV2)).part(group, version)
+    if not _is_sound(v2):
+        log.warning("an extension server's OpenAPI v2 document cannot be joined to ours", name=remote.name)
+        v2 = {}
     found = resources is not None
-    return Foreign(group, version, *priorities, resources or (), found, entry.get("serverRelativeURL", ""), wanted)
+    return Foreign(group, version, *priorities, resources or (), found, entry.serverRelativeURL, v2)
+
+
+def _is_sound(v2: Tree) -> bool:
+    """Whether it can be a part of our document in every form that has."""
+    try:
+        openapi_v2_proto.encode(v2)
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError, struct.error):
+        return False
+    return True
 
 
 async def _resources(transport: Transport, group: str, version: str) -> Sequence[Tree] | None:
-    whole = await _json(transport, "/apis", f"{AGGREGATED_V2},{AGGREGATED_V2BETA1}")
-    if whole.get("kind") == "APIGroupDiscoveryList":
-        for item in whole.get("items") or ():
-            for each in item.get("versions") or () if item.get("metadata", {}).get("name") == group else ():
-                if each.get("version") == version:
-                    return each.get("resources") or ()
-    legacy = await _json(transport, f"/apis/{group}/{version}")
-    return legacy_resources(legacy.get("resources") or ()) if legacy.get("kind") == "APIResourceList" else None
+    whole = await _read(transport, "/apis", DiscoveredGroups, f"{AGGREGATED_V2},{AGGREGATED_V2BETA1}")
+    found = whole.resources(group, version)
+    if found is not None:
+        return found
+    legacy = await _read(transport, f"/apis/{group}/{version}", LegacyResources)
+    return legacy_resources(legacy.resources or ()) if legacy.kind == "APIResourceList" else None
 
 
-async def _json(transport: Transport, path: str, accept: str = "application/json") -> Tree:
-    """The document at a path; {} where there is none."""
+async def _read(transport: Transport, path: str, form: type[T], accept: str = "application/json") -> T:
+    """The document at a path; an empty one where there is none, or none of that form."""
     try:
         answer = await _get(transport, path, accept)
-        tree = msgspec.json.decode(answer.body) if answer.status == 200 else {}
-    except (ConnectionError, TimeoutError, StatusError, msgspec.DecodeError, UnicodeDecodeError):
-        return {}
-    return tree if isinstance(tree, dict) else {}
+        return msgspec.json.decode(answer.body, type=form) if answer.status == 200 else form()
+    except (ConnectionError, TimeoutError, StatusError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return form()

@@ -15,8 +15,6 @@ USER: Final = "X-Remote-User"
 UID: Final = "X-Remote-Uid"
 GROUP: Final = "X-Remote-Group"
 EXTRA_PREFIX: Final = "X-Remote-Extra-"
-PREFIX: Final = "x-remote-"
-"""What all of them begin with; a client's own headers of that kind are nobody's word."""
 
 
 def identity_headers(user: User) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from sampan.api.errors import StatusError
-from sampan.apiserver.aggregation.frontproxy import PREFIX, identity_headers
+from sampan.apiserver.aggregation.frontproxy import identity_headers
 from sampan.apiserver.aggregation.remotes import Remote, Remotes
 from sampan.apiserver.answers import text_answer
 from sampan.apiserver.reverseproxy import forward, passed_on
@@ -44,7 +44,7 @@ async def _pass(request: Request, remote: Remote) -> Answer:
         return text_answer("service unavailable\n", 503)
     if remote.transport is None:
         return text_answer(remote.problem + "\n", 500)
-    headers = [*passed_on(request, without=(PREFIX,)), *identity_headers(request.user)]
+    headers = [*passed_on(request), *identity_headers(request.user)]
     try:
         return await forward(request, remote.transport, request.raw_path, headers)
     except StatusError:  # the Service has nobody behind it

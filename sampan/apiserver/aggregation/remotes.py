@@ -21,7 +21,7 @@ _PORT = 443
 
 @dataclass(slots=True)
 class Remote:
-    """One APIService with a Service. `transport` None: `problem` says why there can be none."""
+    """One APIService with a Service. `transport` None: `problem` says why there can be none; so with `checking`."""
 
     name: str
     uid: str
@@ -74,26 +74,24 @@ class Remotes:
         self._index()
 
     def _heard(self, events: Sequence[CacheEvent]) -> None:
-        for event in events:
-            if event.deleted:
-                self._drop(event.object.name)
-            else:
-                self._take(event.object.tree())
-        self._index()
+        changes = [self._drop(event.object.name) if event.deleted else self._take(event.object.tree()) for event in events]
+        if any(changes):
+            self._index()
 
-    def _take(self, tree: Tree) -> None:
+    def _take(self, tree: Tree) -> bool:
+        """Whether that changes anything here; APIServices of this server's own do not."""
         name, spec = tree["metadata"]["name"], tree.get("spec", {})
         if spec.get("service") is None:
-            self._drop(name)
-            return
+            return self._drop(name)
         conditions = tree.get("status", {}).get("conditions", ())
         available = any(each["type"] == "Available" and each["status"] == "True" for each in conditions)
         known = self._by_name.get(name)
         if known is not None and known.uid == tree["metadata"]["uid"] and known.spec == spec:
-            known.available = available
-            return
+            changed, known.available = known.available != available, available
+            return changed
         self._drop(name)
         self._by_name[name] = self._connected(Remote(name, tree["metadata"]["uid"], spec, available, None, None))
+        return True
 
     def _connected(self, remote: Remote) -> Remote:
         namespace, name, port = remote.service
@@ -109,20 +107,23 @@ class Remotes:
             )
             return Transport(client, dial=dial)
 
-        remote.checking = transport(b"", True)
         try:
+            # The name need not be one that a Service can have, and then makes no URL.
+            remote.checking = transport(b"", True)
             ca_pem = base64.b64decode(spec.get("caBundle", ""))
             remote.transport = transport(ca_pem, bool(spec.get("insecureSkipTLSVerify")))
         except (ValueError, ssl.SSLError):
             remote.problem = "unable to load root certificates: unable to parse bytes as PEM block"
         return remote
 
-    def _drop(self, name: str) -> None:
+    def _drop(self, name: str) -> bool:
         remote = self._by_name.pop(name, None)
-        if remote is not None:
-            for transport in (remote.transport, remote.checking):
-                if transport is not None:
-                    transport.retire()
+        if remote is None:
+            return False
+        for transport in (remote.transport, remote.checking):
+            if transport is not None:
+                transport.retire()
+        return True
 
     def _index(self) -> None:
         self.by_version = {remote.key: remote for remote in self._by_name.values()}

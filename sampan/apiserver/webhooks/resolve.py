@@ -14,7 +14,7 @@ from sampan.api.errors import not_found, service_unavailable
 from sampan.api.resource import Tree
 from sampan.apiserver.registry.registries import Registries
 
-_SERVICE_NAME = "kubernetes.io/service-name"
+SERVICE_NAME = "kubernetes.io/service-name"
 
 
 class Place(NamedTuple):
@@ -45,17 +45,19 @@ def ready_places(registries: Registries, namespace: str, service: str, port_name
     """The ready endpoints of a Service at its port of that name."""
     places: list[Place] = []
     for obj in registries.get("discovery.k8s.io", "endpointslices").cache.in_namespace(namespace):
-        if obj.labels.get(_SERVICE_NAME) == service:
-            places += _places(obj.tree(), port_name)
+        if obj.labels.get(SERVICE_NAME) == service:
+            places += _places(obj.tree(), namespace, port_name)
     return places
 
 
-def _places(tree: Tree, port_name: str) -> Iterator[Place]:
+def _places(tree: Tree, namespace: str, port_name: str) -> Iterator[Place]:
     numbers = [port["port"] for port in tree.get("ports") or () if port.get("name", "") == port_name and port.get("port")]
     for endpoint in tree.get("endpoints") or ():
         if not (endpoint.get("conditions") or {}).get("ready", True):
             continue
         target = endpoint.get("targetRef") or {}
-        pod = (target.get("namespace", ""), target.get("name", "")) if target.get("kind") == "Pod" else ()
+        # Who may write slices of one namespace must not get by them to the loopback of another's pods.
+        is_own_pod = target.get("kind") == "Pod" and target.get("namespace", namespace) == namespace
+        pod = (namespace, target.get("name", "")) if is_own_pod else ()
         for address in endpoint.get("addresses", ())[:1]:
             yield from (Place(address, number, pod) for number in numbers)
