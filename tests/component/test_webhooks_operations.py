@@ -8,7 +8,7 @@ from typing import Any
 from tests.component.admission import EVERYTHING, configure, create, entry, respond
 from tests.component.conftest import Api, Served, core
 from tests.component.definitions import crd, cron, crons, define, version
-from tests.component.streaming import Cluster, on_node
+from tests.component.streaming import Cluster, on_node, run_spdy
 from tests.component.webhooks import Hook, webhook
 
 Tree = dict[str, Any]
@@ -187,5 +187,20 @@ def test_a_connection_is_told_by_its_options_and_can_be_refused(api: Api, tmp_pa
             await served.request("POST", core("pods", "default", "web", "attach"))
             kinds = [kind for _, _, kind in told(hook)]
             assert kinds == ["PodPortForwardOptions", "PodAttachOptions"]
+
+    on_node(api, tmp_path, scenario)
+
+
+def test_a_webhook_may_change_what_is_run(api: Api, tmp_path: Path) -> None:
+    async def scenario(cluster: Cluster) -> None:
+        await cluster.add_pod("main")
+        patch = [{"op": "replace", "path": "/command", "value": ["echo", "something", "else"]}]
+        async with webhook(lambda review: respond(review, patch=patch)) as hook:
+            rule = {**EVERYTHING, "operations": ["CONNECT"], "resources": ["pods/exec"]}
+            await configure(cluster.served, "mutating", "m", entry(hook, rule=rule))
+            query = [("stdout", "true"), ("stderr", "true"), ("command", "echo"), ("command", "this")]
+            async with cluster.spdy("pods/web/exec", query, "v4.channel.k8s.io") as session:
+                stdout, _, status = await run_spdy(session)
+            assert (stdout, status["status"]) == (b"something else\n", "Success")
 
     on_node(api, tmp_path, scenario)

@@ -16,7 +16,7 @@ from sampan.apiserver.webhooks.calling import Caller
 from sampan.apiserver.webhooks.configurations import Hook
 from sampan.apiserver.webhooks.hooks import Hooks
 from sampan.apiserver.webhooks.matching import Concerned
-from sampan.apiserver.webhooks.patches import admitted, decode_patch, patched
+from sampan.apiserver.webhooks.patches import admitted, decode_patch, has_schema, patched
 from sampan.apiserver.webhooks.reinvocation import Reinvocation
 from sampan.apiserver.webhooks.review import JSON_PATCH
 from sampan.apiserver.webhooks.rules import is_exempt
@@ -104,7 +104,8 @@ class _Round:
         before = {**self._current, "kind": form.kind, "apiVersion": form.group_version}
         after = patched(before, operations, form)
         is_same = after == admitted(before, form)
-        form.complete(after)
+        if has_schema(form):
+            form.complete(after)
         self._current, self._dirty, self._changed = after, True, True
         if not is_same:
             self._reinvocation.changed()

@@ -41,9 +41,14 @@ def patched(tree: Tree, operations: list[Tree], form: Resource) -> Tree:
     return admitted(found, form)
 
 
+def has_schema(form: Resource) -> bool:
+    """The options of connections have none."""
+    return bool(form.definition) or form.custom_schema is not None
+
+
 def admitted(tree: Tree, form: Resource) -> Tree:
     """Decoded as a client's: without what its schema does not know. Raises StatusError 500."""
-    if not form.definition and form.custom_schema is None:
+    if not has_schema(form):
         return tree
     try:
         found = form.schema.admit_tree(tree).tree
