@@ -152,7 +152,7 @@ class FrontProxies(NamedTuple):
     names: Sequence[str]
     """Common names; none: any."""
     client_ca_pem: bytes
-    """The authority of everybody else; a certificate may be of both."""
+    """The authority of everybody else, with such as it lets issue for it; a certificate may be of both."""
 
 
 class Certified(NamedTuple):
@@ -166,9 +166,10 @@ class Certified(NamedTuple):
 def certified(der: bytes, proxies: FrontProxies | None = None) -> Certified:
     """Of a certificate that the TLS handshake verified."""
     subject, expires = subject_of(der), expires_der(der)
-    if proxies is not None and issued_by(der, proxies.ca_pem):
-        if not proxies.names or subject.common_name in proxies.names:
+    if proxies is not None:
+        if issued_by(der, proxies.ca_pem) and (not proxies.names or subject.common_name in proxies.names):
             return Certified(None, expires, is_proxy=True)
+        # The handshake takes certificates of both authorities, and does not tell below which an intermediate one stands.
         if not issued_by(der, proxies.client_ca_pem):
             return Certified(None, expires)
     if not subject.common_name:

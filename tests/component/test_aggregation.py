@@ -6,6 +6,10 @@ import asyncio
 from pathlib import Path
 
 import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from sampan.client.config import ClientConfig
 from sampan.client.transport import Transport
@@ -153,13 +157,28 @@ def test_every_version_served_here_has_a_local_apiservice(api: Api) -> None:
     api(body)
 
 
+def _intermediate(ca: CA) -> CA:
+    """An authority that another lets issue; its certificates come with its own, as a chain."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    issuer = x509.load_pem_x509_certificate(ca.cert_pem)
+    signer = serialization.load_pem_private_key(ca.key_pem, None)
+    assert isinstance(signer, ec.EllipticCurvePrivateKey)
+    builder = x509.CertificateBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "below")]))
+    builder = builder.issuer_name(issuer.subject).public_key(key.public_key()).serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(issuer.not_valid_before_utc).not_valid_after(issuer.not_valid_after_utc)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    cert_pem = builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    plain = serialization.NoEncryption()
+    return CA(cert_pem, key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain))
+
+
 def test_a_front_proxy_is_believed_and_nobody_else(api: Api) -> None:
     proxies = CA.create("front-proxy-ca")
 
     async def body(served: Served) -> None:
         async def whoami(name: str, *groups: str, headers: list[tuple[str, str]], ca: CA = proxies) -> Tree:
             cert, key = ca.issue(name, groups, usages=(CLIENT,))
-            config = ClientConfig(served.server.url, served.credentials.ca.cert_pem, cert, key)
+            config = ClientConfig(served.server.url, served.credentials.ca.cert_pem, cert + ca.cert_pem, key)
             review = b'{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1"}'
             async with Transport(config) as transport:
                 path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
@@ -173,9 +192,12 @@ def test_a_front_proxy_is_believed_and_nobody_else(api: Api) -> None:
         assert (alice["username"], alice["uid"]) == ("alice", "7")
         assert alice["groups"] == ["team", "people", "system:authenticated"]
         assert alice["extra"] == {"acme.com/project": ["p1"]}
-        assert (await whoami("front-proxy-client", headers=[]))["code"] == 403, "who names nobody is nobody"
+        assert (await whoami("front-proxy-client", headers=[]))["code"] == 401, "who names nobody is nobody"
         other = await whoami("somebody", "system:masters", headers=said)
-        assert other["code"] == 403 and "system:anonymous" in other["message"], "of the proxies' authority, but no proxy"
+        assert other["code"] == 401, "of the proxies' authority, but no proxy"
+        below = _intermediate(proxies)
+        root = await whoami("front-proxy-client", "system:masters", headers=said, ca=below)
+        assert root["code"] == 401, "what an authority of the proxies' lets issue makes neither proxies nor users"
         bob = await whoami("bob", headers=said, ca=served.credentials.ca)
         assert bob["username"] == "bob", "a user's headers are nobody's word"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,9 +13,11 @@ import msgspec
 import pytest
 
 from sampan.apiserver.webhooks.resolve import Place, ready_places
+from sampan.client.config import ClientConfig
+from sampan.client.transport import Transport
 from sampan.lib.http import Answer, Duplex, Request, Response, Sink, Stream, Upgrade
 from sampan.lib.httpserver import HTTPServer
-from tests.component.conftest import Api
+from tests.component.conftest import Api, Served
 from tests.component.streaming import NAMESPACE, Cluster, on_node
 
 PROXY = f"{NAMESPACE}/pods/web:8080/proxy"
@@ -251,3 +254,31 @@ def test_a_slice_leads_into_no_pod_of_another_namespace(api: Api, tmp_path: Path
         assert places == [Place("10.244.0.7", 8080), Place("10.244.0.8", 8080, ("other", "own"))]
 
     _on_pod(api, tmp_path, scenario)
+
+
+def test_a_token_among_websocket_protocols_is_for_this_server_alone(api: Api, tmp_path: Path) -> None:
+    async def scenario(cluster: Cluster) -> None:
+        served = cluster.served
+        token = await _token_of_an_administrator(served)
+        bearer = "base64url.bearer.authorization.k8s.io." + base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")
+        async with Transport(ClientConfig(served.server.url, served.admin.ca_pem)) as transport:
+            for said in ([bearer, "mine"], [f"mine, {bearer}"], ["mine", bearer]):
+                headers = [("Sec-WebSocket-Protocol", value) for value in said]
+                answer = await transport.request("GET", f"{PROXY}/x", headers=headers)
+                assert answer.status == 200, answer.body
+                assert msgspec.json.decode(answer.body)["headers"]["sec-websocket-protocol"] == "mine"
+
+    _on_pod(api, tmp_path, scenario)
+
+
+async def _token_of_an_administrator(served: Served) -> str:
+    assert (await served.create("serviceaccounts", {"metadata": {"name": "robot"}})).status == 201
+    binding = {
+        "metadata": {"name": "robot"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+        "subjects": [{"kind": "ServiceAccount", "name": "robot", "namespace": "default"}],
+    }
+    await served.request("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", binding)
+    made = await served.request("POST", f"{NAMESPACE}/serviceaccounts/robot/token", {"spec": {}})
+    token: str = made.tree["status"]["token"]
+    return token

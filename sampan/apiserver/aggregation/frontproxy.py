@@ -32,7 +32,7 @@ def identity_of(request: Request) -> User | None:
     name = request.headers.get(USER.lower(), "")
     if not name:
         return None
-    groups = request.header_values(GROUP.lower())
+    groups = filter(None, request.header_values(GROUP.lower()))
     extra = {
         unquote(header.removeprefix(EXTRA_PREFIX.lower())): tuple(request.header_values(header))
         for header in request.headers

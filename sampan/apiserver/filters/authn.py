@@ -40,15 +40,18 @@ def authentication(authenticator: Authenticator) -> Filter:
 
 
 def _by_certificate(authenticator: Authenticator, request: Request, certificate: bytes) -> User | None:
-    """None where it names nobody. One that has run out leaves only a token to go by."""
+    """None where it names nobody. One that has run out leaves only a token to go by; so does, where there are front proxies,
+    one that names nobody, for it is not of the users' authority or a proxy's that does not say for whom it asks."""
     known: Certified | None = request.peer.identity
     if known is None:
         known = request.peer.identity = certified(certificate, authenticator.proxies)
-    if known.expires > authenticator.clock.now():
-        return _by_proxy(request) if known.is_proxy else known.user
+    has_expired = known.expires <= authenticator.clock.now()
+    user = None if has_expired else _by_proxy(request) if known.is_proxy else known.user
+    if user is not None or not (has_expired or authenticator.proxies):
+        return user
     user = _by_token(authenticator, request)
     if user is ANONYMOUS:
-        log.info("refused a certificate that has expired", path=request.path, peer=request.peer.address)
+        log.info("refused a certificate", expired=has_expired, path=request.path, peer=request.peer.address)
         raise unauthorized()
     return user
 
@@ -75,12 +78,13 @@ def _bearer_token(request: Request) -> str:
     if header is not None:
         scheme, _, token = header.strip().partition(" ")
         return token.strip() if scheme.lower() == "bearer" else ""
-    protocols = [name.strip() for name in request.headers.get(_PROTOCOLS, "").split(",")]
+    protocols = [name.strip() for name in request.headers.get(_PROTOCOLS, "").split(",")]  # of all such headers there are
     bearer = next((name for name in protocols if name.startswith(_BEARER_PROTOCOL)), None)
     if bearer is None:
         return ""
     rest = ", ".join(name for name in protocols if name != bearer)
     request.headers = {**request.headers, _PROTOCOLS: rest}
+    request.repeated_headers = {name: values for name, values in request.repeated_headers.items() if name != _PROTOCOLS}
     encoded = bearer.removeprefix(_BEARER_PROTOCOL)
     try:
         return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
