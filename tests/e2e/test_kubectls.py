@@ -109,10 +109,11 @@ def test_a_pod_runs_and_is_removed(old: Space) -> None:
     assert old.out("get", "pods", "visitor", "--ignore-not-found") == ""
 
 
-def test_what_is_not_there_yet_is_said_plainly(old: Space, web: str) -> None:
-    done = old.kubectl("debug", web, "--image=localhost/busybox:1", "--", "true", check=False)
-    reason = '(error from server: "the server could not find the requested resource")'
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (
-        1,
-        f"error: ephemeral containers are disabled for this cluster {reason}",
-    )
+def test_an_ephemeral_container_looks_into_a_running_one(old: Space, web: str) -> None:
+    name = f"looker-{old.cluster.kubectl_path.rpartition('.')[2]}"
+    debug = old.argv("debug", "-it", web, f"--container={name}", "--image=localhost/busybox:2", "--target=main", "--", "sh")
+    shown, code = in_terminal(debug, old.cluster.environment, b"cat /proc/1/root/www/index.html /etc/image-version; exit 3\n")
+    assert ("served\r\n2\r\n" in shown, code) == (True, 0), shown
+    ended = f"{{.status.ephemeralContainerStatuses[?(@.name=='{name}')].state.terminated.exitCode}}"
+    eventually(lambda: old.out("get", "pod", web, "-o", f"jsonpath={ended}") == "3", "the container's end is told")
+    assert old.is_ready(web) and old.state(web)["restartCount"] == 0
