@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sampan.lib.http import Response
-from tests.component.admission import GROUP, add, configure, create, entry, respond
+from tests.component.admission import GROUP, add, configure, create, entry, respond, warnings
 from tests.component.conftest import Api, Served, core
 from tests.component.definitions import DEFINITIONS, crd, cron, crons, define
 from tests.component.webhooks import webhook
@@ -222,5 +222,18 @@ def test_a_broken_webhook_fails_the_request_or_is_passed_over(api: Api) -> None:
             )  # fmt: skip
             assert changed.status == 200, "configurations themselves are never asked about"
             assert (await create(served, "a")).status == 201
+
+    api(scenario)
+
+
+def test_managed_fields_that_a_webhook_breaks_are_as_they_were(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        broken = [{"op": "replace", "path": "/metadata/managedFields", "value": [{"manager": "x", "operation": "Update"}]}]
+        async with webhook(lambda review: respond(review, patch=[*broken, LABELS])) as hook:
+            await configure(served, "mutating", "m", entry(hook))
+            made = await create(served, "a", data={"a": "1"})
+            assert ".metadata.managedFields was in an invalid state after admission" in warnings(made)
+            metadata = made.tree["metadata"]
+            assert metadata["managedFields"][0]["fieldsV1"]["f:data"] and metadata["labels"] == {"hooked": "yes"}
 
     api(scenario)

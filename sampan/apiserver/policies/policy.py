@@ -47,7 +47,7 @@ class Program:
     """The expressions of a policy."""
 
     def __init__(self, spec: Tree) -> None:
-        scope = Scope(params="paramKind" in spec, variables=True)
+        scope = Scope(params=spec.get("paramKind") is not None, variables=True)
         self.fails_open = spec.get("failurePolicy") == "Ignore"
         self._variables = dict(_variables(spec.get("variables") or (), scope))
         conditions: Sequence[Tree] = spec.get("matchConditions") or ()

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, Generic, Protocol, TypeVar
 
-from sampan.api.errors import not_found
+from sampan.api.errors import internal_error, not_found
 from sampan.api.resource import Resource, Tree
 from sampan.api.scheme import Scheme
-from sampan.api.selectors import from_label_selector
+from sampan.api.selectors import EVERYTHING, LabelSelector, SelectorError, from_label_selector
 from sampan.apiserver.admission.chain import CREATE, UPDATE, Attributes
 from sampan.apiserver.registry.watchcache import WatchCache
 from sampan.apiserver.webhooks.equivalents import Equivalents
@@ -53,8 +53,17 @@ class Criteria:
         self._rules = [Rule(rule) for rule in rules] if rules is not None else None
         self._excluded = [Rule(rule) for rule in excluded]
         self._by_equivalence = tree.get("matchPolicy") == _EQUIVALENT
-        self._namespaces = from_label_selector(tree.get("namespaceSelector") or {})
-        self._objects = from_label_selector(tree.get("objectSelector") or {})
+        self._problem = ""
+        self._namespaces = self._selector(tree, "namespaceSelector")
+        self._objects = self._selector(tree, "objectSelector")
+
+    def _selector(self, tree: Tree, field: str) -> LabelSelector:
+        """One that is no good, which only a store of long ago can hold, must not fail requests that it is not about."""
+        try:
+            return from_label_selector(tree.get(field) or {})
+        except SelectorError as error:
+            self._problem = str(error)
+            return EVERYTHING
 
     def targets(self, place: Place, resource: Resource, equivalents: Equivalents) -> tuple[Sequence[Target], Sequence[Target]]:
         """As what a request may match, and as what it may be excluded."""
@@ -65,6 +74,8 @@ class Criteria:
     def selects(self, attributes: Attributes, shown: Tree | None, namespace: NamespaceLabels) -> bool:
         """Whether labels allow it; `shown` is the object as it is by now. Raises StatusError 404 for a namespace that is not
         there."""
+        if self._problem:
+            raise internal_error(self._problem)
         if not self._objects.empty and not (self._has_labels(shown) or self._has_labels(attributes.old)):
             return False
         if self._namespaces.empty:
