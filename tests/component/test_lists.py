@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import zlib
 from typing import Any
 
@@ -163,10 +164,32 @@ def test_the_future_is_waited_for_and_then_refused(api: Api, path: str) -> None:
     api(scenario, clock=clock)
 
 
+def test_who_gives_up_on_the_future_leaves_nothing_behind(api: Api) -> None:
+    clock = ManualClock()
+
+    def futures() -> int:
+        gc.collect()
+        return sum(type(thing) is asyncio.Future for thing in gc.get_objects())
+
+    async def scenario(server: Served) -> None:
+        before = futures()
+        for number in range(3):
+            query = {"resourceVersion": str(10**9 + number)}
+            asking = [asyncio.ensure_future(server.get(CONFIG_MAPS, query=query)) for _ in range(20)]
+            while not all(each.done() for each in asking):
+                await clock.advance(1)
+                await asyncio.sleep(0.01)
+            assert {(await each).status for each in asking} == {504}
+        assert futures() < before + 30, "those of idle connections"
+
+    api(scenario, clock=clock)
+
+
 def test_a_long_list_is_whole_in_every_form(api: Api) -> None:
     async def scenario(server: Served) -> None:
         async def make(index: int) -> None:
-            assert (await server.create("configmaps", {"metadata": {"name": f"n{index:04}"}})).status == 201
+            tree = {"metadata": {"name": f"n{index:04}"}, "data": {"x": "y" * 100}}
+            assert (await server.create("configmaps", tree)).status == 201
 
         for start in range(0, 700, 50):
             await asyncio.gather(*(make(index) for index in range(start, start + 50)))

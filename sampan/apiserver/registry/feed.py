@@ -192,8 +192,16 @@ class Feed:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters += 1
-        heapq.heappush(self._waiting, (revision, self._waiters, future))
-        await future
+        waiting = (revision, self._waiters, future)
+        heapq.heappush(self._waiting, waiting)
+        try:
+            await future
+        except asyncio.CancelledError:
+            # Clients may name revisions that never come: who gives up must not stand here for ever.
+            if waiting in self._waiting:
+                self._waiting.remove(waiting)
+                heapq.heapify(self._waiting)
+            raise
 
     async def reach_requested(self, revision: int) -> None:
         """As `reach`, for a revision that a client names and that may never come: 504 after three seconds."""
