@@ -157,3 +157,24 @@ def test_what_is_the_servers_is_mended_and_what_is_a_users_is_left(api: Api) -> 
         assert shares == {"workload-low": 7, "workload-high": 40, "catch-all": 5}
 
     api(body)
+
+
+def test_what_demand_has_moved_stays_when_other_objects_change(api: Api) -> None:
+    async def body(served: Served) -> None:
+        async def dangling() -> bool:
+            return all(await asyncio.gather(*(_condition(served, name) for name in ("probes", "catch-all", "global-default"))))
+
+        await _eventually(dangling)
+        fairness = served.server.fairness
+        level = fairness.levels["global-default"]
+        seats = [level.enter(1) for _ in range(100)]
+        fairness.adjust()
+        fairness.adjust()
+        assert level.limit > 100
+        before = level.limit
+        await _made(served, f"{GROUP}/flowschemas", _schema("another", "global-default"))
+        assert level.limit == before
+        for seat in seats:
+            level.leave(seat)
+
+    api(body)

@@ -6,7 +6,7 @@ Arithmetic only, after KEP-1040 ("Dispatching and borrowing") and conc_alloc.go 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sampan.api.resource import Tree
@@ -42,6 +42,15 @@ def shares_of(specs: dict[str, Tree], total: int) -> dict[str, Share]:
         borrowing = total if percent is None else round(nominal * percent / 100)
         found[name] = Share(nominal, nominal - lendable, nominal + borrowing, nominal - lendable // 2, exempt)
     return found
+
+
+def retained(shares: dict[str, Share], before: Mapping[str, Share]) -> dict[str, Share]:
+    """The shares, but those that were worked out anew to the same are left where demand has moved them."""
+    return {name: before[name] if _bounds(before.get(name)) == _bounds(share) else share for name, share in shares.items()}
+
+
+def _bounds(share: Share | None) -> tuple[int, int, int, bool] | None:
+    return (share.nominal, share.least, share.most, share.exempt) if share is not None else None
 
 
 def _part(spec: Tree) -> Tree:

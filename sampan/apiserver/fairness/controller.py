@@ -15,7 +15,7 @@ from sampan.api.errors import StatusError
 from sampan.api.resource import Tree
 from sampan.apiserver.bootstrap import ensure
 from sampan.apiserver.context import Context
-from sampan.apiserver.fairness.allocation import Share, adjust, shares_of, widest_request
+from sampan.apiserver.fairness.allocation import Share, adjust, retained, shares_of, widest_request
 from sampan.apiserver.fairness.defaults import (
     AUTO_UPDATE,
     MANDATORY_LEVELS,
@@ -70,7 +70,7 @@ class Fairness:
         """Take over what the caches hold."""
         found = _by_name(self._configurations, MANDATORY_LEVELS)
         specs = {name: tree["spec"] for name, tree in found.items()}
-        self._shares = shares_of(specs, self._total)
+        self._shares = retained(shares_of(specs, self._total), self._shares)
         for name, tree in found.items():
             level = self.levels.setdefault(name, Level(name, self._clock))
             level.configure(tree["spec"])
