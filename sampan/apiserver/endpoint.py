@@ -209,7 +209,10 @@ class Endpoint:
         tree = self._decode(request, options, by)
         check_names(tree["metadata"], self.space(info), info.name)
         creates = part is None and self.resource.strategy.allow_create_on_update
+        if creates:
+            await self._feed.catch_up()
         if creates and self.registry.cache.get(info.namespace, info.name) is None:
+            self._check_may_create(request.user, info)
             return self._show(request, await self.registry.create(tree, self.space(info), by), 201)
         obj = await self.registry.update(info.namespace, info.name, self._replace(request, tree, options), by, part=part)
         return self._show(request, obj, 200)
@@ -269,7 +272,7 @@ class Endpoint:
         )
 
     def _check_may_create(self, user: User, info: RequestInfo) -> None:
-        """Raises StatusError 403: who may patch may not yet create."""
+        """Raises StatusError 403: who may patch or update may not yet create."""
         create = copy(info)
         create.verb = "create"
         allowed, reason = self.registry.admission.authorize(user, create)

@@ -211,8 +211,28 @@ def test_an_impersonator_needs_the_right_and_then_is_the_other(api: Api) -> None
             "groups": ["dev", "system:authenticated"],
             "extra": {"scope": ["a"]},
         }
+        as_nobody = (("Impersonate-User", "jane"), ("Impersonate-Group", "system:unauthenticated"))
+        assert refused(await server.request("POST", who, {}, headers=as_nobody)).startswith("selfsubjectreviews"), (
+            "not authenticated"
+        )
         as_account = (("Impersonate-User", "system:serviceaccount:default:default"),)
         assert refused(await server.get(core("pods", "default"), headers=as_account)).startswith("pods is forbidden")
+
+    api(scenario)
+
+
+def test_an_update_that_creates_wants_the_right_to_create(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        await grant(server, "bob", {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["update"]})
+        bob, path = server.connect("bob"), "/apis/coordination.k8s.io/v1/namespaces/default/leases/lock"
+        lease: Tree = {"metadata": {"name": "lock"}, "spec": {"holderIdentity": "bob"}}
+        assert refused(await server.request("PUT", path, lease, by=bob)) == (
+            'leases.coordination.k8s.io "lock" is forbidden: User "bob" cannot create resource "leases" in API group '
+            '"coordination.k8s.io" in the namespace "default"'
+        )
+        made = await server.request("PUT", path, lease)
+        assert made.status == 201
+        assert (await server.request("PUT", path, made.tree, by=bob)).status == 200
 
     api(scenario)
 

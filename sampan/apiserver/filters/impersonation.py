@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from urllib.parse import unquote
 
 from sampan.api.errors import internal_error
+from sampan.apiserver.authn import ANONYMOUS, UNAUTHENTICATED, authenticated_groups
 from sampan.apiserver.filters.authorization import refusal
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.apiserver.user import User
@@ -19,9 +20,6 @@ _USER = "impersonate-user"
 _UID = "impersonate-uid"
 _GROUP = "impersonate-group"
 _EXTRA = "impersonate-extra-"
-_AUTHENTICATED = "system:authenticated"
-_UNAUTHENTICATED = "system:unauthenticated"
-_ANONYMOUS = "system:anonymous"
 _ACCOUNT = "system:serviceaccount:"
 
 
@@ -85,9 +83,8 @@ def _all_groups(name: str, groups: list[str]) -> tuple[str, ...]:
     found = list(groups)
     if name.startswith(_ACCOUNT) and name.count(":") == 3 and not found:
         found = ["system:serviceaccounts", f"system:serviceaccounts:{name.split(':')[2]}"]
-    if name == _ANONYMOUS:
-        if _UNAUTHENTICATED not in found:
-            found.append(_UNAUTHENTICATED)
-    elif _AUTHENTICATED not in found:
-        found.append(_AUTHENTICATED)
-    return tuple(found)
+    if name == ANONYMOUS.name:
+        if UNAUTHENTICATED not in found:
+            found.append(UNAUTHENTICATED)
+        return tuple(found)
+    return authenticated_groups(found)
