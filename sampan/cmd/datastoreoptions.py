@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 URLS = "sqlite:///PATH, etcd://HOST:PORT[,HOST:PORT][?ca=FILE&cert=FILE&key=FILE] or memory://"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser, default: str = "") -> None:
+    """`default`: what stands for no --datastore, in words; without them it must be given."""
     add = parser.add_argument
-    add("--datastore", required=True, metavar="URL", help=f"where the cluster's state is: {URLS}")
+    tail = f" ({default})" if default else ""
+    add("--datastore", default="", required=not default, metavar="URL", help=f"where the cluster's state is: {URLS}{tail}")
     add("--datastore-cafile", default="", metavar="FILE", help="the CA whose certificates are believed of etcd")
     add("--datastore-certfile", default="", metavar="FILE", help="the client certificate shown to etcd")
     add("--datastore-keyfile", default="", metavar="FILE", help="its key")

@@ -1,7 +1,7 @@
 """Remove a cluster from this machine: processes, containers, mounts, network, cgroups, files and its kubeconfig context.
 
 It works on whatever is left of a cluster, in any state, as often as it is called. With --keep-data, what a reboot would keep
-is kept (store, keys, images, logs), and sampan up brings the cluster back.
+is kept (store, keys, images, logs), and sampan up brings the cluster back. A datastore that `up` was given is left alone.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
         lock.remove_if_last()
     if left := remains(arguments.name, keep_data=arguments.keep_data):
         raise ClusterError(f"cluster {arguments.name} is not wholly gone, {'; '.join(left)}: run sampan down again")
+    if plan and plan.store_url:
+        progress.say(f"its state stays in {plan.store_url}")
     progress.say(f"cluster {arguments.name} is {'stopped, its data kept' if arguments.keep_data else 'gone'}")
     return 0
 

@@ -111,7 +111,8 @@ async def node_rows(plan: ClusterPlan) -> tuple[list[NodeRow], str]:
 
 
 def report(plan: ClusterPlan, rows: Sequence[ProcessRow], nodes: Sequence[NodeRow], trouble: str) -> str:
-    lines = [f"cluster {plan.name}, {plan.server}, data in {plan.data_dir}", ""]
+    state = f", state in {plan.store_url}" if plan.store_url else ""
+    lines = [f"cluster {plan.name}, {plan.server}, data in {plan.data_dir}{state}", ""]
     lines += table(
         ("COMPONENT", "PID", "STATE", "UPTIME", "RESTARTS", "MEMORY"),
         [

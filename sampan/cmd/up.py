@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from sampan.cmd import datastoreoptions
 from sampan.cmd.cluster import cgroups, credentials, images, lock, network, nodes, preflight, processes, userconfig
 from sampan.cmd.cluster.plan import (
     CLUSTER_DNS,
@@ -27,6 +28,7 @@ from sampan.cmd.cluster.plan import (
 )
 from sampan.cmd.cluster.progress import Progress
 from sampan.cmd.cluster.shell import ClusterError
+from sampan.lib.clock import RealClock
 
 DEFAULT_WAIT_SECONDS = 120.0
 
@@ -37,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--nodes", type=int, metavar="K", help="how many nodes; 0 is a control plane alone (1, or what the cluster has)")
     add("--api-port", type=int, metavar="P", help=f"port of the API server on this machine ({DEFAULT_API_PORT})")
     add("--data-dir", type=Path, metavar="D", help=f"where the cluster keeps its data ({STATE_ROOT}/NAME)")
+    datastoreoptions.add_arguments(parser, "what it has, or SQLite in its data directory")
     add(
         "--wait",
         type=float,
@@ -86,12 +89,18 @@ def _grown(arguments: argparse.Namespace, existing: ClusterPlan) -> ClusterPlan:
         raise ClusterError(f"cluster {existing.name} keeps its data in {existing.data_dir}: {remedy}")
     if arguments.isolated and not existing.isolated:
         raise ClusterError(f"cluster {existing.name} was made without --isolated: {remedy}")
+    store = asked_datastore(arguments) or existing.datastore
+    if store != existing.datastore and _serving(existing):
+        raise ClusterError(
+            f"cluster {existing.name} has its state in {existing.datastore}: to move it, run sampan down --keep-data "
+            f"--name {existing.name} and sampan datastore migrate first"
+        )
     count = existing.node_count if arguments.nodes is None else arguments.nodes
     if count < existing.node_count or (count and not existing.node_count):
         raise ClusterError(
             f"cluster {existing.name} has {existing.node_count} nodes and cannot become one of {count}: {remedy}"
         )
-    plan = replace(existing, node_count=count)
+    plan = replace(existing, node_count=count, store_url="" if store == existing.own_datastore else store)
     preflight.check(plan, serving=_serving(plan))
     return plan
 
@@ -107,9 +116,28 @@ def _new(arguments: argparse.Namespace) -> ClusterPlan:
     if data_dir.exists() and (not data_dir.is_dir() or any(data_dir.iterdir())):
         raise ClusterError(f"{data_dir} is not empty and belongs to no cluster: choose an empty --data-dir")
     count = 1 if arguments.nodes is None else arguments.nodes
-    plan = ClusterPlan(arguments.name, data_dir, node_count=count, api_port=port, isolated=bool(arguments.isolated))
+    plan = ClusterPlan(
+        arguments.name,
+        data_dir,
+        node_count=count,
+        api_port=port,
+        isolated=bool(arguments.isolated),
+        store_url=asked_datastore(arguments),
+    )
     preflight.check(plan, serving=False)
     return with_free_subnet(plan, [*network.taken_networks(), *(other.network for other in others)])
+
+
+def asked_datastore(arguments: argparse.Namespace) -> str:
+    """The URL that was given, its files by their whole paths, as processes of the cluster run elsewhere; "" for none.
+    Raises ClusterError for one that is no datastore."""
+    if not arguments.datastore:
+        return ""
+    for option in ("datastore_cafile", "datastore_certfile", "datastore_keyfile"):
+        if path := getattr(arguments, option):
+            setattr(arguments, option, os.path.abspath(path))
+    datastoreoptions.store_of(arguments, RealClock())
+    return datastoreoptions.url_of(arguments)
 
 
 def _serving(plan: ClusterPlan) -> bool:
@@ -121,7 +149,8 @@ def _serving(plan: ClusterPlan) -> bool:
 def make(plan: ClusterPlan, progress: Progress, *, fresh: bool) -> None:
     """Everything up to the running processes."""
     plan.save()
-    progress.say(f"cluster {plan.name}: {'new' if fresh else 'checking what is there'}, data in {plan.data_dir}")
+    state = f", state in {plan.store_url}" if plan.store_url else ""
+    progress.say(f"cluster {plan.name}: {'new' if fresh else 'checking what is there'}, data in {plan.data_dir}{state}")
     if credentials.ensure(plan):
         progress.say("keys and certificates")
     if plan.node_count:

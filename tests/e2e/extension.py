@@ -67,7 +67,7 @@ class Extension:
     def api_service(self) -> Manifest:
         group, version = GROUP_VERSION.split("/")
         service = {"namespace": self.space.name, "name": NAME}
-        spec = {"group": group, "version": version, "service": service, "caBundle": self.bundle}
+        spec: Manifest = {"group": group, "version": version, "service": service, "caBundle": self.bundle}
         spec |= {"groupPriorityMinimum": 100, "versionPriority": 100}
         found = named("apiregistration.k8s.io/v1", "APIService", spec=spec)
         found["metadata"]["name"] = f"{version}.{group}"
@@ -83,7 +83,7 @@ def deployment() -> Manifest:
         {"name": "script", "configMap": {"name": NAME}},
         {"name": "tls", "secret": {"secretName": NAME}},
     ]
-    mounts = [{"name": "script", "mountPath": "/script"}, {"name": "tls", "mountPath": "/tls"}]
+    mounts: list[Manifest] = [{"name": "script", "mountPath": "/script"}, {"name": "tls", "mountPath": "/tls"}]
     for number, path in enumerate(places_of_python()):
         volumes.append({"name": f"host-{number}", "hostPath": {"path": path, "type": "Directory"}})
         mounts.append({"name": f"host-{number}", "mountPath": path, "readOnly": True})

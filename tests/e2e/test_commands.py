@@ -100,9 +100,8 @@ def test_what_a_manifest_no_longer_names_is_pruned(space: Space) -> None:
     kept, gone, worker = config_map("kept"), config_map("gone"), pod("gone-too", labels={"set": "one"})
     space.apply(kept, gone)
     space.start(worker)
-    prune = ("apply", "--prune", "-l", "set=one", "--prune-allowlist=core/v1/ConfigMap", "--prune-allowlist=core/v1/Pod")
-    if speaks_as_of_old():
-        prune = tuple(word.replace("allowlist", "whitelist") for word in prune)
+    allowed = "--prune-whitelist" if speaks_as_of_old() else "--prune-allowlist"
+    prune = ("apply", "--prune", "-l", "set=one", f"{allowed}=core/v1/ConfigMap", f"{allowed}=core/v1/Pod")
     said = space.kubectl(*prune, "-f", "-", input_text=json.dumps(kept)).stdout
     assert said == "configmap/kept unchanged\nconfigmap/gone pruned\npod/gone-too pruned\n"
     assert space.out("get", "cm", "-l", "set=one", "-o", "name") == "configmap/kept\n"

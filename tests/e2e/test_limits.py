@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def new_space(live: LocalCluster) -> Iterator[Callable[[str], Space]]:
         live.kubectl("delete", "namespace", name, "--wait=false")
 
 
-def deployment(name: str, replicas: int, **fields: object) -> Manifest:
+def deployment(name: str, replicas: int, **fields: Any) -> Manifest:
     template = {"metadata": {"labels": {"app": name}}, "spec": pod(name, container(**fields))["spec"]}
     spec = {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": template}
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import tomllib
 from dataclasses import replace
 from ipaddress import IPv4Network
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sampan.cmd import up
 from sampan.cmd.cluster import cgroups, containerd, credentials, mounts, network, preflight, processes
 from sampan.cmd.cluster import plan as plans
 from sampan.cmd.cluster.plan import ClusterPlan
@@ -203,3 +205,23 @@ def test_the_processes_of_a_cluster_are_its_control_plane_and_two_a_node() -> No
     assert all(spec.environment["SAMPAN_PROCESS_OF"] == "dev" for spec in specs)
     assert specs[4].argv[:3] == ["nsenter", "--net=/run/netns/sampan-dev-node-1", "--"]
     assert "--kubeconfig=/data/dev/kubeconfig/node-1.conf" in specs[4].argv
+
+
+def asked(*given: str) -> str:
+    parser = argparse.ArgumentParser()
+    up.add_arguments(parser)
+    return up.asked_datastore(parser.parse_args(given))
+
+
+def test_a_datastore_is_asked_for_by_url_with_whole_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert asked() == ""
+    assert asked("--datastore=sqlite:///srv/state.db") == "sqlite:///srv/state.db"
+    assert asked("--datastore=etcd://h:2379", "--datastore-cafile=ca.crt") == f"etcd://h:2379?ca={tmp_path}/ca.crt"
+    with pytest.raises(ClusterError, match=r"--datastore: 'http://h' is not a store"):
+        asked("--datastore=http://h")
+
+
+def test_a_cluster_keeps_its_own_state_unless_told_otherwise() -> None:
+    assert PLAN.datastore == "sqlite:///data/dev/store/state.db"
+    assert replace(PLAN, store_url="etcd://h:2379").datastore == "etcd://h:2379"

@@ -88,6 +88,8 @@ class ClusterPlan:
     """Which 10.89.<subnet>.0/24 its nodes live in, which also numbers its interfaces."""
     isolated: bool = False
     """Whether packets of its nodes and pods are kept on this machine."""
+    store_url: str = ""
+    """The datastore it was given; "" is one of its own."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", self.name):
@@ -155,6 +157,10 @@ class ClusterPlan:
 
     @property
     def datastore(self) -> str:
+        return self.store_url or self.own_datastore
+
+    @property
+    def own_datastore(self) -> str:
         return f"sqlite://{self.data_dir}/store/state.db"
 
     def node(self, number: int) -> NodePlan:
