@@ -13,12 +13,14 @@ from typing import Any, Final, NamedTuple, cast
 import msgspec
 
 from sampan.api import jsonsyntax, yamltree
+from sampan.api.depth import is_too_deep, may_be_too_deep
 from sampan.api.errors import StatusError, bad_request
 from sampan.api.fasttypes import convert_checked, type_for
 from sampan.api.schema import Schema
 from sampan.api.slowcheck import Repeating, Walk, kind_of, unrepeated
 
 Tree = dict[str, Any]
+_TOO_DEEP: Final = "exceeded max depth"
 _SUMMARY_LENGTH: Final = 30
 _STRICT_LIMIT: Final = 100
 _NO_KIND: Final = "couldn't get version/kind; json parse error: "
@@ -52,6 +54,8 @@ def decode_json(body: bytes) -> tuple[Any, bool]:
     except _REFUSALS:
         tree = decode_remembering_repeats(body)
         return tree, False
+    if may_be_too_deep(body) and is_too_deep(tree):
+        raise BrokenBody(_TOO_DEEP)
     return tree, not _keys_are_unique(body, msgspec.json.encode(tree))
 
 
@@ -60,11 +64,13 @@ def decode_remembering_repeats(body: bytes) -> Any:
     text = body.decode("utf-8", "replace")
     try:
         tree = json.loads(text, object_pairs_hook=unrepeated, parse_constant=_refuse_constant)
-        return _without_lone_surrogates(tree) if "\\u" in text else tree
     except RecursionError:
-        raise BrokenBody("exceeded max depth") from None
+        raise BrokenBody(_TOO_DEEP) from None
     except ValueError:
         raise BrokenBody(jsonsyntax.explain(text) or "invalid number literal") from None
+    if may_be_too_deep(body) and is_too_deep(tree):
+        raise BrokenBody(_TOO_DEEP)
+    return _without_lone_surrogates(tree) if "\\u" in text else tree
 
 
 def repeats_keys(body: bytes) -> bool:
@@ -155,6 +161,8 @@ class Decoder:
         except _REFUSALS:
             return self._admit_slowly(body, kind, version)
         tree = msgspec.to_builtins(typed)
+        if may_be_too_deep(body) and is_too_deep(tree):
+            return self._admit_slowly(body, kind, version)
         if not _keys_are_unique(body, msgspec.json.encode(tree)):
             return Admitted(tree, self.walk(decode_remembering_repeats(body)).strict if repeats_keys(body) else [])
         return Admitted(tree, [])
@@ -216,7 +224,7 @@ class Decoder:
         try:
             converted = walk.value(self.schema, tree)
         except RecursionError:
-            return Outcome(None, ["exceeded max depth"], [])
+            return Outcome(None, [_TOO_DEEP], [])
         return Outcome(converted, walk.problems, list(dict.fromkeys(walk.strict))[:_STRICT_LIMIT])
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from sampan.api import strategic
+from sampan.api.depth import is_too_deep
 from sampan.api.errors import REQUEST_ENTITY_TOO_LARGE, StatusError, bad_request
 from sampan.api.schema import Schema
 from sampan.api.strategic import unprocessable
@@ -74,6 +75,8 @@ def json_patch(tree: Value, operations: Sequence[Value]) -> Value:
             document.apply(operation)
     except (_DoesNotApply, RecursionError):
         raise unprocessable() from None
+    if is_too_deep(document.root):  # by moving things into others
+        raise unprocessable()
     return document.root
 
 

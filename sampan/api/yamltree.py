@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
-MAX_DEPTH: Final = 500
+from sampan.api.depth import MAX_DEPTH
+
 MAX_NODES: Final = 1_000_000
 """Of the finished tree. A body of 3 MiB without aliases cannot reach it."""
 
