@@ -10,29 +10,34 @@ import msgspec
 import yaml
 
 from sampan.api.errors import METHOD_NOT_ALLOWED, StatusError
-from sampan.apiserver.negotiation import YAML, Form
+from sampan.apiserver.negotiation import YAML, Form, negotiate_status
 from sampan.lib.http import Request, Response
 
 _encode = msgspec.json.encode
 
 COMPRESS_BYTES = 128 * 1024
+_TRUE = frozenset(("1", "t", "T", "true", "TRUE", "True"))
+_READ_BY_PEOPLE = ("curl", "Wget", "Mozilla/5.0")
 _LEVEL = 1
 
 
-def json_answer(tree: Any, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Response:
-    return Response(status, _encode(tree), headers=headers)
+def json_answer(tree: Any) -> Response:
+    """Of what is no object of the API: indented, whoever asks."""
+    return Response(200, msgspec.json.format(_encode(tree), indent=2))
 
 
-def failure(error: StatusError) -> Response:
+def failure(request: Request, error: StatusError) -> Response:
     """The answer to a request that failed."""
-    headers: tuple[tuple[str, str], ...] = ()
+    form = negotiate_status(request.headers.get("accept", ""))
+    answer = dress(request, _encode(error.status()) + b"\n", form, error.code)
     if error.retry_after_seconds:
-        headers = (("Retry-After", str(error.retry_after_seconds)),)
-    return Response(error.code, _encode(error.status()) + b"\n", headers=headers)
+        answer.headers += (("Retry-After", str(error.retry_after_seconds)),)
+    return answer
 
 
 def method_not_allowed() -> StatusError:
-    return StatusError(405, METHOD_NOT_ALLOWED, "the server does not allow this method on the requested resource")
+    message = "the server does not allow this method on the requested resource"
+    return StatusError(405, METHOD_NOT_ALLOWED, message, details={})
 
 
 def status_bytes(error: StatusError) -> bytes:
@@ -58,7 +63,7 @@ def dress(request: Request, body: bytes, form: Form, status: int = 200, warnings
     content_type = form.media_type
     if form.media_type == YAML:
         body = to_yaml(body)
-    elif is_pretty(request):
+    elif form.pretty or is_pretty(request):
         body = msgspec.json.format(body, indent=2)
     answer = Response(status, body, content_type, headers)
     return compressed(request, answer) if len(body) > COMPRESS_BYTES else answer
@@ -66,7 +71,7 @@ def dress(request: Request, body: bytes, form: Form, status: int = 200, warnings
 
 def compressed(request: Request, answer: Response) -> Response:
     """The answer, packed if it is large and the client takes it so."""
-    if len(answer.body) > COMPRESS_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
+    if len(answer.body) > COMPRESS_BYTES and takes_gzip(request):
         answer.body = gzip.compress(answer.body, _LEVEL)
         answer.headers = (*answer.headers, ("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
     return answer
@@ -77,5 +82,13 @@ def to_yaml(body: bytes) -> bytes:
     return text.encode()
 
 
+def takes_gzip(request: Request) -> bool:
+    accepted = request.headers.get("accept-encoding", "")
+    return "gzip" in accepted and any(each.strip() == "gzip" for each in accepted.split(","))
+
+
 def is_pretty(request: Request) -> bool:
-    return "pretty=" in request.query and request.parameters().get("pretty", "") in ("1", "t", "T", "true", "TRUE", "True")
+    """Whether the query wants it, or the client is one that people look at."""
+    if "pretty" in request.query and (wish := request.parameters().get("pretty", "")):
+        return wish in _TRUE
+    return request.headers.get("user-agent", "").startswith(_READ_BY_PEOPLE)

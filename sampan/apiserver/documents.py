@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection
 
 from sampan.api.discovery import Catalogue, Discovery, aggregated_version
 from sampan.api.openapi import V2_PROTOBUF, V2_PROTOBUF_DOTTED, OpenAPI
-from sampan.apiserver.answers import compressed
+from sampan.apiserver.answers import compressed, dress
 from sampan.apiserver.context import Context
+from sampan.apiserver.negotiation import AS_IT_IS, negotiate
 from sampan.lib.http import Answer, Request, Response
 
 _VARY = ("Vary", "Accept")
@@ -87,7 +88,9 @@ class Documents:
         version = aggregated_version(accept)
         if not version:
             document = self._discovery.api_versions(self._address()) if core else self._discovery.api_group_list()
-            return self._answer(request, document, headers=(_VARY,))
+            answer = self._negotiated(request, document)
+            answer.headers += (_VARY,)
+            return answer
         document = self._discovery.aggregated(core=core, version=version)
         content_type = f"application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
         return self._tagged(request, document, content_type, (("Cache-Control", "public"),))
@@ -107,7 +110,10 @@ class Documents:
         return self._answer(request, document, content_type, headers)
 
     def _document(self, request: Request, document: bytes | None) -> Answer | None:
-        return None if document is None else self._answer(request, document)
+        return None if document is None else self._negotiated(request, document)
+
+    def _negotiated(self, request: Request, document: bytes) -> Response:
+        return dress(request, document, negotiate(request.headers.get("accept", ""), AS_IT_IS))
 
     def _answer(
         self,

@@ -9,12 +9,31 @@ import random
 from collections.abc import Awaitable, Mapping
 from copy import copy
 
-from sampan.api.errors import ALREADY_EXISTS, NOT_FOUND, StatusError, method_not_supported, too_large_resource_version
+import msgspec
+
+from sampan.api.errors import (
+    ALREADY_EXISTS,
+    NOT_ACCEPTABLE,
+    NOT_FOUND,
+    StatusError,
+    method_not_supported,
+    too_large_resource_version,
+)
 from sampan.api.resource import Resource, Tree
-from sampan.apiserver.answers import dress, is_pretty, json_answer, warning_headers
+from sampan.apiserver.answers import dress, is_pretty, warning_headers
 from sampan.apiserver.config import APIServerConfig
 from sampan.apiserver.filters.authorization import refusal
-from sampan.apiserver.negotiation import JSON, Form, negotiate
+from sampan.apiserver.negotiation import (
+    CONVERTED,
+    JSON,
+    PARTIAL,
+    PARTIAL_LIST,
+    TABLE,
+    WITHOUT_TABLES,
+    Form,
+    negotiate,
+    negotiate_stream,
+)
 from sampan.apiserver.registry.applying import APPLY_PATCH, Configuration
 from sampan.apiserver.registry.bodies import decode_as, decode_object
 from sampan.apiserver.registry.deletion import delete, delete_collection
@@ -52,6 +71,9 @@ _RETURNS_DELETED = frozenset(
 
 
 _APPLY_TRIES = 5
+_NO_LIST = "you requested PartialObjectMetadataList, but the requested object is not a list ({})"
+_A_LIST = "you requested PartialObjectMetadata, but the requested object is a list ({})"
+_encode = msgspec.json.encode
 
 
 class Endpoint:
@@ -70,9 +92,9 @@ class Endpoint:
     def view_for(self, form: Form, request: Request) -> View:
         if not form.shown_as:
             return self.view
-        if form.shown_as != "Table":
+        if form.shown_as != TABLE:
             return self._metadata_views[form.version]
-        include = request.parameters().get("includeObject", "Metadata") if request.query else "Metadata"
+        include = request.parameters().get("includeObject") or "Metadata"
         view = self._tables.get((form.version, include))
         if view is None:
             view = TableView(self.resource, form.version, include, self.view.object, self._feed.clock)
@@ -101,15 +123,21 @@ class Endpoint:
             await self._feed.reach_now()
 
     def _show(self, request: Request, obj: CachedObject, status: int = 200) -> Response:
-        form = negotiate(request.headers.get("accept", ""))
+        form = self._form(request)
+        if form.shown_as == PARTIAL_LIST:
+            raise StatusError(406, NOT_ACCEPTABLE, _NO_LIST.format(_go_type(self.resource)))
         answer = dress(request, self.view_for(form, request).object(obj), form, status)
         answer.headers += self._warnings
         return answer
 
+    def _form(self, request: Request) -> Form:
+        """Of the answer. Asked for before anything is written, for a refusal must not follow upon a write."""
+        return negotiate(request.headers.get("accept", ""))
+
     def list(self, request: Request, info: RequestInfo) -> Reply:
         options = list_options(request.parameters())
         selection = self.select(info, options)
-        wanted = 0 if options.continue_ else revision_of(options.resource_version)
+        wanted = 0 if options.continue_ else revision_of(options.resource_version, "invalid resource version: ")
         fresh = (self._feed.local or options.resource_version) and wanted <= self._feed.revision
         if fresh and not (options.continue_ or options.match or options.limit):
             return self._show_list(request, self.registry.lister.now(selection))
@@ -123,10 +151,12 @@ class Endpoint:
         return self._show_list(request, await self.registry.lister.page(selection, options))
 
     def _show_list(self, request: Request, listed: Listed) -> Answer:
-        form = negotiate(request.headers.get("accept", ""))
+        form = self._form(request)
+        if form.shown_as == PARTIAL:
+            raise StatusError(406, NOT_ACCEPTABLE, _A_LIST.format(_go_type(self.resource, "List")))
         view = self.view_for(form, request)
         metadata = list_metadata(listed.revision, listed.continue_, listed.remaining)
-        if len(listed.objects) > STREAMED_OBJECTS and form.media_type == JSON and not is_pretty(request):
+        if len(listed.objects) > STREAMED_OBJECTS and form.media_type == JSON and not (form.pretty or is_pretty(request)):
             stream = stream_list(request, view, listed.objects, metadata, self._config.request_timeout_seconds)
             stream.headers += self._warnings
             return stream
@@ -147,7 +177,9 @@ class Endpoint:
     def watch(self, request: Request, info: RequestInfo) -> Reply:
         options = list_options(request.parameters(), watching=True)
         selection = self.select(info, options)
-        view = self.view_for(negotiate(request.headers.get("accept", "")), request)
+        streams_list = bool(options.initial_events) and options.bookmarks
+        form = negotiate_stream(request.headers.get("accept", ""), WITHOUT_TABLES if streams_list else CONVERTED)
+        view = self.view_for(form, request)
         revision = revision_of(options.resource_version)
         newest = self._feed.store.revision
         if self._feed.local and options.initial_events is None and revision > newest:
@@ -160,7 +192,10 @@ class Endpoint:
         return self._watch_later(view, selection, options, revision)
 
     async def _watch_later(self, view: View, selection: Selection, options: ListOptions, revision: int) -> Answer:
-        await self._reach(revision if options.initial_events else 0)
+        try:
+            await self._reach(revision if options.initial_events else 0)
+        except StatusError as error:
+            return _broken(error)
         if options.initial_events is None and revision > self._feed.revision:
             raise too_large_resource_version(revision, self._feed.revision)
         return self._watch(view, selection, options, revision)
@@ -189,6 +224,7 @@ class Endpoint:
     # Writes.
 
     async def create(self, request: Request, info: RequestInfo) -> Answer:
+        self._form(request)
         options = write_options(request.parameters(), "CreateOptions")
         by = self.caller(request, options)
         tree = self._decode(request, options, by)
@@ -204,6 +240,7 @@ class Endpoint:
         return Caller(request.user, options.dry_run, request.attributes.warnings, manager, options=options)
 
     async def update(self, request: Request, info: RequestInfo, part: Part | None = None) -> Answer:
+        self._form(request)
         options = write_options(request.parameters(), "UpdateOptions")
         by = self.caller(request, options)
         tree = self._decode(request, options, by)
@@ -228,7 +265,9 @@ class Endpoint:
         return change
 
     async def patch(self, request: Request, info: RequestInfo, part: Part | None = None) -> Answer:
-        if patch_kind(request) == APPLY_PATCH:
+        kind = patch_kind(request)
+        self._form(request)
+        if kind == APPLY_PATCH:
             return await self._apply(request, info, part)
         options = write_options(request.parameters(), "PatchOptions")
         by = self.caller(request, options)
@@ -280,27 +319,47 @@ class Endpoint:
             raise refusal(user, create, reason)
 
     async def delete(self, request: Request, info: RequestInfo) -> Answer:
+        form = self._form(request)
         options = self._delete_options(request, request.parameters())
         by = Caller(request.user, options.dry_run, request.attributes.warnings)
         found = await delete(self.registry, info.namespace, info.name, options, by)
         if found.gone and self.resource.plural not in _RETURNS_DELETED:
-            return json_answer(_success(self.resource, found.object), headers=self._warnings)
-        return self._show(request, found.object, 200)
+            answer = dress(request, _encode(_success(self.resource, found.object)), form)
+            answer.headers += self._warnings
+            return answer
+        return self._show(request, found.object, 202 if options.orphan is False and not found.gone else 200)
 
     def _delete_options(self, request: Request, query: Mapping[str, str]) -> DeleteOptions:
         content_type = request.headers.get("content-type", "")
         return delete_options(decode_as(request.body, content_type, _DELETE_OPTIONS) if request.body else None, query)
 
     async def deletecollection(self, request: Request, info: RequestInfo) -> Answer:
+        self._form(request)
         query = request.parameters()
+        selection = self.select(info, list_options(query))
         options = self._delete_options(request, query)
         by = Caller(request.user, options.dry_run, request.attributes.warnings)
-        selection = self.select(info, list_options(query))
         deleted = await delete_collection(self.registry, selection, options, by)
         return self._show_list(request, Listed(deleted, self._feed.revision))
 
     def unsupported(self, verb: str) -> StatusError:
         return method_not_supported(self.resource.plural, self.resource.group, verb)
+
+
+def _go_type(resource: Resource, suffix: str = "") -> str:
+    """As upstream names the type of what it holds."""
+    if resource.custom_schema is not None:
+        return f"*unstructured.Unstructured{suffix}"
+    return f"*{resource.group.partition('.')[0] or 'core'}.{resource.kind}{suffix}"
+
+
+def _broken(error: StatusError) -> Stream:
+    """A watch that begins with its end: whoever asks for one right is answered 200, whatever becomes of it."""
+
+    async def produce(sink: Sink) -> None:
+        sink.write(frame("ERROR", _encode(error.status())))
+
+    return Stream(produce)
 
 
 def _success(resource: Resource, obj: CachedObject) -> Tree:

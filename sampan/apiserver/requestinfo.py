@@ -14,7 +14,6 @@ from sampan.api.selectors import parse_fields
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _SPECIAL_VERBS = frozenset(("proxy", "watch"))
 _NAMESPACE_SUBRESOURCES = frozenset(("status", "finalize"))
-_FALSE = frozenset(("", "0", "f", "F", "false", "FALSE", "False"))
 
 
 class RequestInfo:
@@ -44,8 +43,8 @@ class RequestInfo:
 
 
 def is_true(text: str) -> bool:
-    """A boolean query parameter as upstream converts it: present and not a way to say false."""
-    return text not in _FALSE
+    """What a boolean parameter that is there says, as upstream converts it: that it is there, even as "", is enough."""
+    return text != "0" and text.lower() != "false"
 
 
 def resolve(method: str, path: str, query: str) -> RequestInfo:
@@ -101,7 +100,7 @@ def _resolve_collection(info: RequestInfo, query: str) -> None:
     first: dict[str, str] = {}
     for key, value in parse_qsl(query, keep_blank_values=True):
         first.setdefault(key, value)
-    if is_true(first.get("watch", "")):
+    if "watch" in first and is_true(first["watch"]):
         info.verb = "watch"
     if selector := first.get("fieldSelector", ""):
         info.field_selector = selector

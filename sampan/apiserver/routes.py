@@ -46,6 +46,8 @@ class Routes:
         info: RequestInfo = request.attributes
         if not info.is_resource:
             return self._page(request, info.path)
+        if request.method == "HEAD" and info.subresource != "proxy":
+            raise method_not_allowed()
         endpoint = self._endpoints.find(info.group, info.version, info.resource)
         if endpoint is None:
             return self._not_stored(request, info)
@@ -71,8 +73,12 @@ class Routes:
         page = self._pages.get(path) or self._pages.get(path.rstrip("/"))
         if page is not None:
             return page(request)
-        document = self._documents.page(request) if request.method in ("GET", "HEAD") else None
-        return document if document is not None else text_answer("404 page not found\n", 404)
+        document = self._documents.page(request)
+        if document is None:
+            return text_answer("404 page not found\n", 404)
+        if request.method != "GET":
+            raise method_not_allowed()
+        return document
 
     def _not_stored(self, request: Request, info: RequestInfo) -> Reply:
         virtual = self._virtual.get((info.group, info.version, info.resource))

@@ -19,6 +19,20 @@ JSON_TYPE = "application/json"
 _NO_HEADERS: Mapping[str, list[str]] = {}
 
 
+class Query(dict[str, str]):
+    """A query's parameters; of a repeated one, the first."""
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self, text: str) -> None:
+        self._pairs = parse_qsl(text, keep_blank_values=True)
+        super().__init__(reversed(self._pairs))
+
+    def every(self, name: str) -> list[str]:
+        """All values of a parameter."""
+        return [value for key, value in self._pairs if key == name]
+
+
 class Request:
     """One request. `path` is percent-decoded, `query` raw; header names are lower case; `body` is whole."""
 
@@ -48,14 +62,8 @@ class Request:
         self.attributes: Any = None
         """Set by routing: verb, group, resource and so on."""
 
-    def parameters(self) -> dict[str, str]:
-        """The query's parameters; of a repeated one, the first."""
-        if not self.query:
-            return {}
-        found: dict[str, str] = {}
-        for name, value in parse_qsl(self.query, keep_blank_values=True):
-            found.setdefault(name, value)
-        return found
+    def parameters(self) -> Query:
+        return Query(self.query)
 
     def header_values(self, name: str) -> list[str]:
         """Every value of a header that may be sent several times, such as "impersonate-group"."""
@@ -66,7 +74,7 @@ class Request:
         return [] if value is None else [value]
 
     def repeated(self, name: str) -> list[str]:
-        return [value for key, value in parse_qsl(self.query, keep_blank_values=True) if key == name]
+        return self.parameters().every(name)
 
 
 class Peer:

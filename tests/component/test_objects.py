@@ -223,16 +223,6 @@ def test_large_answers_are_compressed_for_those_who_ask(api: Api) -> None:
     api(scenario)
 
 
-def test_a_head_request_is_answered_without_its_body(api: Api) -> None:
-    async def scenario(server: Served) -> None:
-        await server.create("configmaps", config_map(x="1"))
-        answer = await server.request("HEAD", A)
-        assert (answer.status, answer.body) == (200, b"")
-        assert (await server.request("HEAD", A + "b")).status == 404
-
-    api(scenario)
-
-
 def test_methods_that_mean_nothing_at_a_place_are_refused(api: Api) -> None:
     async def scenario(server: Served) -> None:
         for method, path in (("PUT", CONFIG_MAPS), ("POST", A), ("POST", core("configmaps")), ("PATCH", CONFIG_MAPS)):

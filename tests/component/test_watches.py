@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 from typing import Any
 
 from sampan.lib.clock import ManualClock, RealClock
@@ -130,7 +132,10 @@ def test_a_list_can_be_streamed_as_a_watch(api: Api) -> None:
             assert await events.names(1) == [("ADDED", "a")]
             type_, tree = await events.next()
             assert type_ == "BOOKMARK"
-            assert tree["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+            annotations = tree["metadata"]["annotations"]
+            assert annotations["k8s.io/initial-events-end"] == "true"
+            blueprint = json.loads(base64.b64decode(annotations["kubernetes.io/initial-events-list-blueprint"]))
+            assert blueprint == {"kind": "ConfigMapList", "apiVersion": "v1", "metadata": {}, "items": None}
             await server.create("configmaps", config_map("b"))
             assert await events.names(1) == [("ADDED", "b")]
         wrong = await server.get(CONFIG_MAPS, query={"watch": "1", "sendInitialEvents": "true"})

@@ -12,6 +12,7 @@ from sampan.store.base import StoreTimeout, StoreUnavailable
 
 log = get_logger("apiserver")
 
+_NOT_CACHED = (("Cache-Control", "no-cache, private"),)
 ANSWERS = (Response, Stream, Upgrade)
 
 
@@ -36,6 +37,8 @@ async def _guard(request: Request, answer: Awaitable[Answer]) -> Answer:
 
 def _headed(request: Request, answer: Answer) -> Answer:
     answer.headers += request.answer_headers
+    if not any(name.lower() == "cache-control" for name, _ in answer.headers):
+        answer.headers += _NOT_CACHED
     if request.attributes is not None and request.attributes.warnings:
         answer.headers += warning_headers(request.attributes.warnings)
     return answer
@@ -45,7 +48,7 @@ def refuse(request: Request, error: Exception) -> Response:
     known = refusal(error)
     if known.code == 500 and known is not error:
         log.exception("request failed", method=request.method, path=request.path, exc_info=error)
-    return failure(known)
+    return failure(request, known)
 
 
 def refusal(error: Exception) -> StatusError:

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import base64
 import json
+import posixpath
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from sampan.api.errors import EXPIRED, StatusError, bad_request, expired, too_large_resource_version
+from sampan.api.jsonsyntax import explain
 from sampan.apiserver.registry.feed import Feed
 from sampan.apiserver.registry.objects import CachedObject
 from sampan.apiserver.registry.options import EXACT, ListOptions, revision_of
@@ -21,6 +26,9 @@ from sampan.apiserver.registry.watchcache import WatchCache
 from sampan.store.base import Compacted, FutureRevision
 
 _STORE_PAGE = 500
+_BEYOND = 2**63
+
+_not_base64 = re.compile(r"[^A-Za-z0-9_-]").search
 
 
 class Listed(NamedTuple):
@@ -41,25 +49,40 @@ def _encode_token(revision: int, start: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
+class _Token(msgspec.Struct):
+    v: str = ""
+    rv: int = 0
+    start: str = ""
+
+
+_read_token = msgspec.json.Decoder(_Token).decode
+
+
 def _decode_token(token: str) -> _Continue:
+    """Raises StatusError 400, in the words of Go's decoders as far as clients may see them."""
+    foreign = _not_base64(token)
+    if foreign is not None or len(token) % 4 == 1:
+        raise _bad_token(f"illegal base64 data at input byte {foreign.start() if foreign else len(token) - 1}")
+    text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
     try:
-        fields = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        revision, start = fields["rv"], fields["start"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise _bad_token(": illegal base64 data or malformed token") from None
-    if fields.get("v") != "meta.k8s.io/v1":
-        raise _bad_token(": server does not recognize this encoded version")
-    if not isinstance(revision, int) or revision == 0 or revision >= 2**63:
-        raise _bad_token(": incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
-    if not isinstance(start, str) or not start:
-        raise _bad_token(": encoded start key empty (version meta.k8s.io/v1)")
-    if ".." in start.split("/"):
-        raise _bad_token(f": {start}")
-    return _Continue(revision, start)
+        found = _read_token(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _bad_token(explain(text.decode("utf-8", "replace")) or f"json: {error}") from None
+    if found.v != "meta.k8s.io/v1":
+        raise _bad_token(f"server does not recognize this encoded version {found.v}")
+    if not found.rv or not -_BEYOND <= found.rv < _BEYOND:
+        raise _bad_token("incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
+    if not found.start:
+        raise _bad_token("encoded start key empty (version meta.k8s.io/v1)")
+    key = found.start if found.start.startswith("/") else f"/{found.start}"
+    # So that no client leaves the place of the resource it lists.
+    if "//" in key or posixpath.normpath(key) != key:
+        raise _bad_token(found.start)
+    return _Continue(found.rv, key[1:])
 
 
 def _bad_token(why: str) -> StatusError:
-    return bad_request(f"invalid continue token: continue key is not valid{why}")
+    return bad_request(f"invalid continue token: continue key is not valid: {why}")
 
 
 class _Inconsistent(StatusError):
@@ -94,23 +117,27 @@ class Lister:
     async def page(self, selection: Selection, options: ListOptions) -> Listed:
         """A list with any options; the caches must have reached what consistency asks for. Raises StatusError."""
         if options.continue_:
+            token = _decode_token(options.continue_)
             if options.resource_version and options.resource_version != "0":
                 raise bad_request("specifying resource version is not allowed when using continue")
-            token = _decode_token(options.continue_)
             start = self._cache.prefix + token.start
             revision = token.revision if token.revision > 0 else self._feed.revision
             return await self._cut(selection, revision, start, options.limit, options.continue_)
-        exact = options.match == EXACT
+        any_will_do = options.resource_version == "0"
+        # A limit beside a revision has meant that very revision since before clients could say so.
+        is_legacy = not options.match and options.limit > 0 and bool(options.resource_version) and not any_will_do
+        exact = options.match == EXACT or is_legacy
         revision = revision_of(options.resource_version) if exact else self._feed.revision
-        return await self._cut(selection, revision, "", options.limit, "")
+        # Who takes anything is served at once and whole.
+        return await self._cut(selection, revision, "", 0 if any_will_do else options.limit, "")
 
     async def _cut(self, selection: Selection, revision: int, start: str, limit: int, token: str) -> Listed:
         if self._cache.revision <= revision <= self._feed.revision:
             return self._cut_cache(selection, revision, start, limit)
         try:
             return await self._cut_store(selection, revision, start, limit)
-        except Compacted as error:
-            raise self._gone(revision, error.compacted, token) from None
+        except Compacted:
+            raise self._gone(token) from None
         except FutureRevision as error:
             raise too_large_resource_version(revision, error.current) from None
 
@@ -156,9 +183,9 @@ class Lister:
         start = found[-1].key[len(self._cache.prefix) :] + "\0"
         return Listed(found, revision, _encode_token(revision, start), None if selection.selective else remaining)
 
-    def _gone(self, revision: int, compacted: int, token: str) -> StatusError:
+    def _gone(self, token: str) -> StatusError:
         if not token:
-            return expired(f"too old resource version: {revision} ({compacted})")
+            return expired("The resourceVersion for the provided list is too old.")
         message = (
             "The provided continue parameter is too old to display a consistent list result. You can start a new list "
             "without the continue parameter, or use the continue token in this response to retrieve the remainder of the "

@@ -10,6 +10,7 @@ import asyncio
 import zlib
 from collections.abc import Iterator, Sequence
 
+from sampan.apiserver.answers import COMPRESS_BYTES, takes_gzip
 from sampan.apiserver.registry.objects import CachedObject
 from sampan.apiserver.registry.views import LIST_END, View
 from sampan.lib.http import Request, Sink, Stream
@@ -22,7 +23,7 @@ _GZIP = 31
 
 def stream_list(request: Request, view: View, objects: Sequence[CachedObject], metadata: bytes, limit_seconds: float) -> Stream:
     """A JSON list, compressed if the client takes that; cut off for a client that does not read it in time."""
-    packed = "gzip" in request.headers.get("accept-encoding", "")
+    packed = takes_gzip(request) and _is_large(objects)
 
     async def produce(sink: Sink) -> None:
         pack = zlib.compressobj(1, wbits=_GZIP) if packed else None
@@ -37,6 +38,15 @@ def stream_list(request: Request, view: View, objects: Sequence[CachedObject], m
 
     headers = (("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")) if packed else ()
     return Stream(produce, content_type=view.content_type, headers=headers)
+
+
+def _is_large(objects: Sequence[CachedObject]) -> bool:
+    size = 0
+    for obj in objects:
+        size += len(obj.item)
+        if size > COMPRESS_BYTES:
+            return True
+    return False
 
 
 def _pieces(view: View, objects: Sequence[CachedObject], metadata: bytes) -> Iterator[bytes]:

@@ -11,7 +11,6 @@ from typing import Any
 
 from sampan.api.errors import (
     FieldError,
-    StatusError,
     bad_request,
     forbidden_field,
     invalid,
@@ -22,6 +21,7 @@ from sampan.api.errors import (
 )
 from sampan.api.integers import parse_int64, parse_uint64
 from sampan.apiserver.requestinfo import is_true
+from sampan.lib.http import Query
 
 Parameters = Mapping[str, str]
 
@@ -30,7 +30,7 @@ _MANAGER_BYTES = 128
 EXACT = "Exact"
 NOT_OLDER_THAN = "NotOlderThan"
 _VALIDATIONS = ("", "Ignore", "Warn", "Strict")
-_PROPAGATIONS = ("", "Orphan", "Background", "Foreground")
+_PROPAGATIONS = ("Foreground", "Background", "Orphan")
 
 
 @dataclass(slots=True)
@@ -64,24 +64,40 @@ class DeleteOptions:
     uid: str | None = None
     resource_version: str | None = None
     propagation: str = ""
+    orphan: bool | None = None
+    """What the old option says, which `propagation` then says, too."""
     dry_run: bool = False
 
 
-def _integer(text: str, name: str) -> int:
+def _integer(query: Parameters, name: str) -> int:
+    """0 where it is not there. Raises StatusError 400."""
+    if name not in query:
+        return 0
     try:
-        return parse_int64(text)
+        return parse_int64(query[name])
     except ValueError as error:
         raise bad_request(str(error)) from None
 
 
-def revision_of(text: str) -> int:
-    """A resourceVersion that a client sent, "" being 0. Raises StatusError 400."""
+def _flag(query: Parameters, name: str) -> bool:
+    return name in query and is_true(query[name])
+
+
+def _every(query: Parameters, name: str) -> list[str]:
+    """All values of a parameter that may come several times."""
+    if isinstance(query, Query):
+        return query.every(name)
+    return [query[name]] if name in query else []
+
+
+def revision_of(text: str, problem: str = "") -> int:
+    """A resourceVersion that a client sent, "" being 0. Raises StatusError 400, which `problem` begins."""
     if not text:
         return 0
     try:
         return parse_uint64(text)
     except ValueError as error:
-        raise StatusError(400, "BadRequest", str(invalid("resourceVersion", text, str(error)))) from None
+        raise bad_request(f"{problem}{invalid('resourceVersion', text, str(error))}") from None
 
 
 def list_options(query: Parameters, *, watching: bool = False) -> ListOptions:
@@ -90,10 +106,10 @@ def list_options(query: Parameters, *, watching: bool = False) -> ListOptions:
         fields=query.get("fieldSelector", ""),
         resource_version=query.get("resourceVersion", ""),
         match=query.get("resourceVersionMatch", ""),
-        limit=_integer(query.get("limit") or "0", "limit"),
+        limit=max(_integer(query, "limit"), 0),
         continue_=query.get("continue", ""),
-        timeout_seconds=_integer(query.get("timeoutSeconds") or "0", "timeoutSeconds"),
-        bookmarks=is_true(query.get("allowWatchBookmarks", "")),
+        timeout_seconds=_integer(query, "timeoutSeconds"),
+        bookmarks=_flag(query, "allowWatchBookmarks"),
         initial_events=is_true(query["sendInitialEvents"]) if "sendInitialEvents" in query else None,
     )
     if errors := _list_errors(options, watching):
@@ -102,33 +118,43 @@ def list_options(query: Parameters, *, watching: bool = False) -> ListOptions:
 
 
 def _list_errors(options: ListOptions, watching: bool) -> list[FieldError]:
-    """After metainternalversion/validation.ValidateListOptions."""
-    match = options.match
-    if options.initial_events is not None and watching:
-        errors = []
-        if match != NOT_OLDER_THAN:
-            why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-            errors.append(forbidden_field("resourceVersionMatch", why))
-        return errors
+    """After metainternalversion/validation.ValidateListOptions, streaming lists being on."""
+    return _watch_errors(options) if watching else _plain_list_errors(options)
+
+
+def _plain_list_errors(options: ListOptions) -> list[FieldError]:
+    errors: list[FieldError] = []
+    if match := options.match:
+        if not options.resource_version:
+            errors.append(_bad_match("resourceVersionMatch is forbidden unless resourceVersion is provided"))
+        if options.continue_:
+            errors.append(_bad_match("resourceVersionMatch is forbidden when continue is provided"))
+        if match not in (EXACT, NOT_OLDER_THAN):
+            errors.append(not_supported("resourceVersionMatch", match, (EXACT, NOT_OLDER_THAN, "")))
+        if match == EXACT and options.resource_version == "0":
+            errors.append(_bad_match('resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
     if options.initial_events is not None:
-        return [forbidden_field("sendInitialEvents", "sendInitialEvents is forbidden for list")]
-    if not match:
-        return []
-    if watching:
-        return [forbidden_field("resourceVersionMatch", "resourceVersionMatch is forbidden for watch")]
-    errors = []
-    if not options.resource_version:
-        errors.append(
-            forbidden_field("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided")
-        )
-    if options.continue_:
-        errors.append(forbidden_field("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"))
-    if match not in (EXACT, NOT_OLDER_THAN):
-        errors.append(not_supported("resourceVersionMatch", match, (EXACT, NOT_OLDER_THAN, "")))
-    if match == EXACT and options.resource_version == "0":
-        why = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
-        errors.append(forbidden_field("resourceVersionMatch", why))
+        errors.append(forbidden_field("sendInitialEvents", "sendInitialEvents is forbidden for list"))
     return errors
+
+
+def _watch_errors(options: ListOptions) -> list[FieldError]:
+    errors: list[FieldError] = []
+    match = options.match
+    if options.initial_events is not None and match != NOT_OLDER_THAN:
+        errors.append(_bad_match(f"sendInitialEvents requires setting resourceVersionMatch to {NOT_OLDER_THAN}"))
+    if match:
+        if options.initial_events is None:
+            errors.append(_bad_match("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"))
+        if match != NOT_OLDER_THAN:
+            errors.append(not_supported("resourceVersionMatch", match, (NOT_OLDER_THAN,)))
+        if options.continue_:
+            errors.append(_bad_match("resourceVersionMatch is forbidden when continue is provided"))
+    return errors
+
+
+def _bad_match(why: str) -> FieldError:
+    return forbidden_field("resourceVersionMatch", why)
 
 
 def write_options(query: Parameters, kind: str, *, applies: bool = False) -> WriteOptions:
@@ -142,17 +168,17 @@ def write_options(query: Parameters, kind: str, *, applies: bool = False) -> Wri
     elif kind == "PatchOptions" and not applies and "force" in query:
         errors.append(forbidden_field("force", "may not be specified for non-apply patch"))
     errors += _manager_errors(manager) if manager else []
-    errors += _dry_run_errors([query["dryRun"]] if query.get("dryRun") else [])
+    errors += _dry_run_errors(_every(query, "dryRun"))
     if validation not in _VALIDATIONS:
         errors.append(not_supported("fieldValidation", validation, ("", "Ignore", "Strict", "Warn")))
     if errors:
         raise invalid_object(kind, "meta.k8s.io", "", errors)
     return WriteOptions(
-        dry_run=query.get("dryRun") == "All",
+        dry_run="dryRun" in query,
         field_validation=validation or "Warn",
         said_validation=validation,
         field_manager=manager,
-        force=is_true(query.get("force", "")),
+        force=_flag(query, "force"),
     )
 
 
@@ -176,13 +202,13 @@ def delete_options(body: Mapping[str, Any] | None, query: Parameters) -> DeleteO
     if body is None:
         body = _delete_query(query)
     preconditions = body.get("preconditions") or {}
-    propagation = body.get("propagationPolicy") or ""
-    orphan = body.get("orphanDependents")
-    errors = _dry_run_errors(list(body.get("dryRun") or ()))
-    if orphan is not None and propagation:
+    propagation, orphan = body.get("propagationPolicy"), body.get("orphanDependents")
+    errors: list[FieldError] = []
+    if orphan is not None and propagation is not None:
         errors.append(invalid("propagationPolicy", propagation, "orphanDependents and deletionPropagation cannot be both set"))
-    elif propagation not in _PROPAGATIONS:
-        errors.append(not_supported("propagationPolicy", propagation, ("Foreground", "Background", "Orphan", "nil")))
+    if propagation is not None and propagation not in _PROPAGATIONS:
+        errors.append(not_supported("propagationPolicy", propagation, (*_PROPAGATIONS, "nil")))
+    errors += _dry_run_errors(list(body.get("dryRun") or ()))
     if errors:
         raise invalid_object("DeleteOptions", "meta.k8s.io", "", errors)
     if orphan is not None:
@@ -191,19 +217,22 @@ def delete_options(body: Mapping[str, Any] | None, query: Parameters) -> DeleteO
         grace_seconds=body.get("gracePeriodSeconds"),
         uid=preconditions.get("uid"),
         resource_version=preconditions.get("resourceVersion"),
-        propagation=propagation,
+        propagation=propagation or "",
+        orphan=orphan,
         dry_run=bool(body.get("dryRun")),
     )
 
 
 def _delete_query(query: Parameters) -> dict[str, Any]:
     body: dict[str, Any] = {}
-    if query.get("gracePeriodSeconds"):
-        body["gracePeriodSeconds"] = _integer(query["gracePeriodSeconds"], "gracePeriodSeconds")
-    if query.get("propagationPolicy"):
+    if "gracePeriodSeconds" in query:
+        body["gracePeriodSeconds"] = _integer(query, "gracePeriodSeconds")
+    if "propagationPolicy" in query:
         body["propagationPolicy"] = query["propagationPolicy"]
-    if query.get("orphanDependents"):
+    if "orphanDependents" in query:
         body["orphanDependents"] = is_true(query["orphanDependents"])
-    if query.get("dryRun"):
-        body["dryRun"] = [query["dryRun"]]
+    if "dryRun" in query:
+        body["dryRun"] = _every(query, "dryRun")
+    if preconditions := {name: query[name] for name in ("uid", "resourceVersion") if query.get(name)}:
+        body["preconditions"] = preconditions
     return body

@@ -81,6 +81,8 @@ def select(known: Fields, namespace: str, name: str = "", labels: str = "", fiel
             raise bad_request(str(error)) from None
     if fields:
         field_selector = _fields(known, fields)
+        if name and field_selector.requirements and field_selector.exact("metadata.name") != name:
+            raise bad_request("fieldSelector metadata.name doesn't match requested name")
     identity = f"{namespace}\n{name}\n{labels}\n{fields}"
     return Selection(known, namespace, name, label_selector, field_selector, identity)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from sampan.api.errors import bad_request
+from sampan.api.errors import bad_request, invalid
 from sampan.api.groups.columns import AGE, NAME
 from sampan.api.resource import Column, Resource, Tree, Value
 from sampan.apiserver.registry.objects import CachedObject
@@ -21,6 +21,7 @@ from sampan.lib.http import JSON_TYPE
 _encode = msgspec.json.encode
 _decode = msgspec.json.decode
 
+_INCLUDED = ("None", "Metadata", "Object")
 _NAME_HELP = (
     "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a "
     "client to request the generation of an appropriate name automatically."
@@ -70,8 +71,9 @@ class TableView:
     def __init__(
         self, resource: Resource, version: str, include: str, source: Callable[[CachedObject], bytes], clock: Clock
     ) -> None:
-        if include not in ("None", "Metadata", "Object"):
-            raise bad_request(f"unrecognized includeObject value: {include!r}".replace("'", '"'))
+        if include not in _INCLUDED:
+            problem = invalid("includeObject", include, "must be 'Metadata', 'Object', 'None', or empty")
+            raise bad_request(f"Unable to convert to Table as requested: {problem}")
         self.identity = f"table/{version}/{include}/{resource.group_version}"
         self._include = include
         self._order = resource.row_order
@@ -98,7 +100,7 @@ class TableView:
 
     def bookmark(self, revision: int, *, initial_end: bool) -> bytes:
         """Upstream sends the bookmark's metadata in a row of its own, where table watchers look for resourceVersions."""
-        metadata = bookmark_metadata(revision, initial_end)
+        metadata = bookmark_metadata(revision)
         row = b'{"cells":[%b],"object":%b%b}}' % (b",".join([b'""'] * len(self._cells)), self._partial, metadata)
         return b"".join((self._head, b'{"resourceVersion":"%d"}' % revision, self._columns, row, LIST_END))
 

@@ -5,6 +5,7 @@ A view turns cached objects into bodies, lists and watch frames. `identity` is e
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -18,6 +19,7 @@ _encode = msgspec.json.encode
 _decode = msgspec.json.decode
 
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+LIST_BLUEPRINT = "kubernetes.io/initial-events-list-blueprint"
 
 
 def frame(type_: str, body: bytes) -> bytes:
@@ -41,9 +43,8 @@ def list_metadata(revision: int, continue_: str = "", remaining: int | None = No
     return b"{%b}" % metadata
 
 
-def bookmark_metadata(revision: int, initial_end: bool) -> bytes:
-    annotation = b',"annotations":{"%b":"true"}' % INITIAL_EVENTS_END.encode() if initial_end else b""
-    return b'{"resourceVersion":"%d","creationTimestamp":null%b}' % (revision, annotation)
+def bookmark_metadata(revision: int, annotations: bytes = b"") -> bytes:
+    return b'{"resourceVersion":"%d","creationTimestamp":null%b}' % (revision, annotations)
 
 
 LIST_END = b"]}"
@@ -83,10 +84,14 @@ class _Headed:
 
     def __init__(self, group_version: str, kind: str, list_kind: str = "") -> None:
         self._head = object_head(group_version, kind)
-        self._list_head = object_head(group_version, list_kind or kind + "List") + b'"metadata":%b,"items":['
+        list_head = object_head(group_version, list_kind or kind + "List")
+        self._list_head = list_head + b'"metadata":%b,"items":['
+        # From the second a client learns what the list would have been that it gets in pieces.
+        blueprint = base64.b64encode(list_head + b'"metadata":{},"items":null}\n').decode()
+        self._initial_end = b',"annotations":%b' % _encode({INITIAL_EVENTS_END: "true", LIST_BLUEPRINT: blueprint})
 
     def bookmark(self, revision: int, *, initial_end: bool) -> bytes:
-        return self._head + b'"metadata":%b}' % bookmark_metadata(revision, initial_end)
+        return self._head + b'"metadata":%b}' % bookmark_metadata(revision, self._initial_end if initial_end else b"")
 
     def list_head(self, metadata: bytes) -> bytes:
         return self._list_head % metadata
