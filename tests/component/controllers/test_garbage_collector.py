@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+
 from sampan.api.types.apps_v1 import ReplicaSet
 from sampan.api.types.core_v1 import ConfigMap, Pod
 from sampan.api.types.meta_v1 import ObjectMeta, OwnerReference
@@ -7,6 +11,7 @@ from tests.component.conftest import Api
 from tests.component.controllers.test_deployment import deployment, rolled_out
 from tests.component.controllers.test_replicaset import replica_set
 from tests.component.controllers.world import World, world
+from tests.component.definitions import DEFINITIONS, GROUP, crd, cron
 from tests.unit.fakeapi import run
 
 
@@ -134,5 +139,26 @@ def test_a_chain_goes_link_by_link(api: Api) -> None:
             await w.client.delete(ConfigMap, "a", "default", propagation="Foreground")
             await w.gone(ConfigMap, "a")
             assert await names(w) == set()
+
+    run(work())
+
+
+async def sent(w: World, method: str, path: str, tree: object = None) -> Any:
+    answer = await w.client.transport.request(method, path, body=msgspec.json.encode(tree) if tree else b"")
+    assert answer.status < 300, answer.body
+    return msgspec.json.decode(answer.body)
+
+
+def test_dependents_of_an_object_of_a_new_kind_go_with_it(api: Api) -> None:
+    path = f"/apis/{GROUP}/v1/namespaces/default/crontabs"
+
+    async def work() -> None:
+        async with world(api) as w:
+            await sent(w, "POST", DEFINITIONS, crd())
+            made = await sent(w, "POST", path, cron("owner"))
+            owner = OwnerReference(apiVersion=f"{GROUP}/v1", kind="CronTab", name="owner", uid=made["metadata"]["uid"])
+            await w.client.create(ConfigMap(metadata=ObjectMeta(name="owned", namespace="default", ownerReferences=[owner])))
+            await sent(w, "DELETE", f"{path}/owner")
+            await w.gone(ConfigMap, "owned")
 
     run(work())
