@@ -16,7 +16,9 @@ def may_be_too_deep(body: bytes) -> bool:
 
 
 def is_too_deep(value: Any) -> bool:
-    return _has_levels(value, MAX_DEPTH) and (_has_levels(value, _OWNED_DEPTH) or _has_levels(_without_owners(value), MAX_DEPTH))
+    return _has_levels(value, MAX_DEPTH) and (
+        _has_levels(value, _OWNED_DEPTH) or _has_levels(_without_owners(value), MAX_DEPTH)
+    )
 
 
 def _has_levels(value: Any, most: int) -> bool:

@@ -6,8 +6,9 @@ Import them from `sampan.api.selectors`, beside label selectors.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
+MOST_REQUIREMENTS: Final = 1000
 _ESCAPED: Final = "\\,="
 
 
@@ -103,6 +104,17 @@ def _split(term: str) -> tuple[str, str, str] | None:
     return None
 
 
+Item = TypeVar("Item")
+
+
+def bounded(requirements: Iterable[Item]) -> Iterable[Item]:
+    """Those of a selector in a query, each once; every object is held against them. Raises SelectorError for too many."""
+    found = dict.fromkeys(requirements)
+    if len(found) > MOST_REQUIREMENTS:
+        raise SelectorError(f"selector has {len(found)} requirements: must have at most {MOST_REQUIREMENTS}")
+    return found
+
+
 def parse_fields(text: str) -> FieldSelector:
     """A field selector as it stands in a query. Raises SelectorError (a ValueError)."""
     requirements: list[FieldRequirement] = []
@@ -114,4 +126,4 @@ def parse_fields(text: str) -> FieldSelector:
             raise SelectorError(f"invalid selector: '{text}'; can't understand '{term}'")
         field, operator, value = parts
         requirements.append(FieldRequirement(field, "!=" if operator == "!=" else "=", unescape(value)))
-    return FieldSelector(requirements)
+    return FieldSelector(bounded(requirements))

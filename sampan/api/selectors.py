@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, NoReturn
 
 from sampan.api import names
-from sampan.api.fieldselectors import FieldRequirement, FieldSelector, SelectorError, parse_fields
+from sampan.api.fieldselectors import FieldRequirement, FieldSelector, SelectorError, bounded, parse_fields
+from sampan.api.integers import parse_int64
 
 __all__ = [
     "EVERYTHING",
@@ -166,9 +167,11 @@ def requirement(key: str, operator: str, values: Sequence[str] = ()) -> Requirem
     elif operator in (GREATER_THAN, LESS_THAN):
         if len(values) != 1:
             raise SelectorError(f"values: Invalid value: {shown}: for 'Gt', 'Lt' operators, exactly one value is required")
-        if not _integer(values[0]) or not -(2**63) <= int(values[0]) < 2**63:
+        try:
+            parse_int64(values[0])
+        except ValueError:
             reason = "for 'Gt', 'Lt' operators, the value must be an integer"
-            raise SelectorError(f"values[0]: Invalid value: {_quoted(values[0])}: {reason}")
+            raise SelectorError(f"values[0]: Invalid value: {_quoted(values[0])}: {reason}") from None
     else:
         supported = ", ".join(_quoted(o) for o in (*_BINARY, EXISTS, DOES_NOT_EXIST))
         raise SelectorError(f"operator: Unsupported value: {_quoted(operator)}: supported values: {supported}")
@@ -308,7 +311,9 @@ def _expected(found: str, expected: str) -> NoReturn:
 
 def parse_labels(text: str) -> LabelSelector:
     """A label selector as it stands in a query. Raises SelectorError (a ValueError)."""
-    return LabelSelector(_Parser(text).parse()) if text else EVERYTHING
+    if not text:
+        return EVERYTHING
+    return LabelSelector(bounded(_Parser(text).parse()))
 
 
 def from_labels(labels: Mapping[str, str] | None) -> LabelSelector:

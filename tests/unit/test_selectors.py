@@ -92,6 +92,12 @@ REFUSED = [
         "a>b",
         "unable to parse requirement: values[0]: Invalid value: \"b\": for 'Gt', 'Lt' operators, the value must be an integer",
     ),
+    (
+        "a>" + "9" * 5000,
+        f'unable to parse requirement: values[0]: Invalid value: "{"9" * 5000}": '
+        "for 'Gt', 'Lt' operators, the value must be an integer",
+    ),
+    (",".join(f"a{n}" for n in range(1001)), "selector has 1001 requirements: must have at most 1000"),
     ("a/b/c", 'unable to parse requirement: <nil>: Invalid value: "a/b/c": a qualified name must consist of'),
     ("a=-", 'unable to parse requirement: values[0][a]: Invalid value: "-": a valid label must be an empty string or'),
 ]
