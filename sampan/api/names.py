@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from functools import lru_cache
 from typing import Final
+
+from sampan.lib.remember import remember
 
 LABEL_FORMAT: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 SUBDOMAIN_FORMAT: Final = LABEL_FORMAT + r"(\." + LABEL_FORMAT + ")*"
@@ -72,7 +73,7 @@ def _too_long(value: str, limit: int) -> list[str]:
     return [max_length_message(limit)]
 
 
-@lru_cache(maxsize=4096)
+@remember(4096)
 def _dns_label(value: str) -> tuple[str, ...]:
     errors = _too_long(value, LABEL_LENGTH)
     if not _label(value):
@@ -92,7 +93,7 @@ def dns_label(value: str) -> list[str]:
     return list(_dns_label(value))
 
 
-@lru_cache(maxsize=4096)
+@remember(4096)
 def _dns_subdomain(value: str) -> tuple[str, ...]:
     errors = _too_long(value, SUBDOMAIN_LENGTH)
     if not _subdomain(value):
@@ -133,7 +134,7 @@ def wildcard_dns_subdomain(value: str) -> list[str]:
     return errors
 
 
-@lru_cache(maxsize=8192)
+@remember(8192)
 def _qualified_name(value: str) -> tuple[str, ...]:
     parts = value.split("/")
     mismatch = pattern_message(_QUALIFIED_RULE, QUALIFIED_FORMAT, "MyName", "my.name", "123-abc")
@@ -157,7 +158,7 @@ def qualified_name(value: str) -> list[str]:
     return list(_qualified_name(value))
 
 
-@lru_cache(maxsize=8192)
+@remember(8192)
 def _checked_label_value(value: str) -> tuple[str, ...]:
     errors = _too_long(value, LABEL_LENGTH)
     if not _label_value(value):

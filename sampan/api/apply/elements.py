@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
+
+from sampan.lib.remember import remember
 
 Value = Any
 """A JSON value."""
@@ -69,7 +70,7 @@ def of_set_item(item: Value) -> str:
     return of_value(item)
 
 
-@lru_cache(maxsize=4096)
+@remember(4096)
 def canonical(element: str) -> str:
     """An element that a client wrote, as it is written here; "" for a kind that is not known. Raises ElementError."""
     if len(element) < 2:
@@ -90,7 +91,7 @@ def canonical(element: str) -> str:
     return element if kind == "f" else ""
 
 
-@lru_cache(maxsize=4096)
+@remember(4096)
 def _order(element: str) -> Order:
     if element == SELF:
         return 0, ""

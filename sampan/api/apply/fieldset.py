@@ -7,12 +7,12 @@ the whole object, which is in no set: empty, it is the empty set.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
 from sampan.api.apply.elements import SELF, ElementError, canonical, in_order, shown
+from sampan.lib.remember import remember
 
 Fields = dict[str, Any]
 """Values are Fields again."""
@@ -34,7 +34,7 @@ def encode(fields: Fields) -> bytes:
     return _encode(fields)
 
 
-@lru_cache(maxsize=256)
+@remember(256, longest=8192)
 def parse(encoded: bytes) -> Fields:
     """The set that FieldsV1 JSON says. Raises FieldSetError."""
     try:

@@ -12,23 +12,26 @@ would, which tests hold it to.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from sampan.api.apply.elements import SELF, in_order, of_field
 from sampan.api.apply.fieldset import Fields, is_member
 from sampan.api.apply.places import Kind, Place
+from sampan.lib.remember import remember
 
 Value = Any
 """A JSON value."""
 Write = Callable[[Value], str]
+P = TypeVar("P")
 
 _LEAF: Final = "{}"
 _SELF: Final = '".":{}'
 _MOST_PLANS: Final = 512
 """Kept for one place. Maps with ever new keys would fill the memory."""
+_LONGEST_PLAN: Final = 4096
+"""Characters of keys: so would maps with keys of any length."""
 
 _encode = msgspec.json.encode
 
@@ -39,13 +42,20 @@ def outline(place: Place, skipped: Fields) -> Write:
     return _Standing(place, skipped)
 
 
-@lru_cache(maxsize=4096)
+@remember(4096)
 def _text(element: str) -> str:
     return _encode(element).decode()
 
 
 def _whole(value: Value) -> str:
     return _LEAF
+
+
+def _keep(plans: dict[tuple[str, ...], P], keys: tuple[str, ...], plan: P) -> None:
+    if len(plans) >= _MOST_PLANS:
+        plans.clear()
+    if sum(map(len, keys)) <= _LONGEST_PLAN:
+        plans[keys] = plan
 
 
 def _writer(place: Place) -> Write:
@@ -86,9 +96,8 @@ class _Fields:
                 pieces.append(f"{name}:%s")
                 inner.append((element[2:], write))
         text = "{" + ",".join(pieces) + "}"
-        if len(self._plans) >= _MOST_PLANS:
-            self._plans.clear()
-        plan = self._plans[keys] = (text if inner else text % (), tuple(inner))
+        plan = (text if inner else text % (), tuple(inner))
+        _keep(self._plans, keys, plan)
         return plan
 
     def _writer_of(self, key: str) -> Write:
@@ -152,9 +161,7 @@ class _Standing:
 
     def _plan(self, keys: tuple[str, ...]) -> list[tuple[str, str, Write]]:
         plan = [found for key in sorted(keys) if (found := self._writer(key)) is not None]
-        if len(self._plans) >= _MOST_PLANS:
-            self._plans.clear()
-        self._plans[keys] = plan
+        _keep(self._plans, keys, plan)
         return plan
 
     def _writer(self, key: str) -> tuple[str, str, Write] | None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from sampan.api.apply.elements import of_keyed_item, of_keys, of_set_item
 from sampan.api.schema import Schema, Type
 from sampan.api.standing import zeroes
+from sampan.lib.remember import LONGEST
 
 Value = Any
 """A JSON value."""
@@ -92,7 +93,9 @@ class Place:
         if len(self.keys) > 1 or not isinstance(item, dict):
             return of_keyed_item(item, self.keys, self.defaults)
         value = item.get(self.keys[0])
-        return _of_name(self.keys[0], value) if type(value) is str else of_keyed_item(item, self.keys, self.defaults)
+        if type(value) is str and len(value) <= LONGEST:
+            return _of_name(self.keys[0], value)
+        return of_keyed_item(item, self.keys, self.defaults)
 
     def _inner(self, schema: Schema | None) -> Place:
         if self._items is None:

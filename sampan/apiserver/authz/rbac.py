@@ -13,6 +13,7 @@ from sampan.apiserver.authz.rules import Question, Rule
 from sampan.apiserver.user import User
 
 REMEMBERED = 20_000
+_LONGEST = 1024
 
 
 class Decision(NamedTuple):
@@ -29,19 +30,20 @@ class RBAC:
 
     def authorize(self, user: User, question: Question) -> Decision:
         self.policy.refresh()
-        key: tuple[object, ...]
+        asked: tuple[str, ...] = (question.verb, question.path)
         if question.is_resource:
-            key = (
-                user.name, user.groups, question.verb, question.group, question.resource, question.subresource,
-                question.namespace, question.name,
+            asked = (
+                question.verb, question.group, question.resource, question.subresource, question.namespace, question.name,
             )  # fmt: skip
-        else:
-            key = (user.name, user.groups, question.verb, question.path)
+        key = (user.name, user.groups, *asked)
         decision = self._decisions.get(key)
         if decision is None:
+            decision = self._decide(user, question)
             if len(self._decisions) >= REMEMBERED:
                 self._decisions.clear()
-            decision = self._decisions[key] = self._decide(user, question)
+            # Anybody may ask for anything: what is as long as clients like is not kept.
+            if sum(map(len, asked)) <= _LONGEST:
+                self._decisions[key] = decision
         return decision
 
     def rules_for(self, user: User, namespace: str) -> list[Rule]:

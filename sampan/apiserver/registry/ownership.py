@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -26,6 +26,7 @@ from sampan.api.errors import FieldError
 from sampan.api.groups.validation.metadata import validate_managed_fields
 from sampan.api.resource import Resource, Tree
 from sampan.apiserver.registry.resetfields import excluded_fields, open_fields
+from sampan.lib.remember import remember
 
 FIELD = "managedFields"
 BROKEN_BY_ADMISSION = (
@@ -37,7 +38,7 @@ _FAILURES = (ElementError, RecursionError)
 """What stands in no relation to a schema, or too deep for one, is owned by nobody."""
 
 
-@lru_cache(maxsize=1024)
+@remember(1024)
 def name_of_agent(user_agent: str) -> str:
     """What a client is called that does not say who manages the fields that it writes."""
     name, size = "", 0

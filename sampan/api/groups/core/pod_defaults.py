@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 
 from sampan.api.resource import Tree
+from sampan.lib.remember import remember
 
 SERVICE_ACCOUNT_TOKEN_SECONDS = 3600
 
@@ -30,7 +30,7 @@ _reference = re.compile(
 ).fullmatch
 
 
-@lru_cache(maxsize=1024)
+@remember(1024)
 def pull_policy(image: str) -> str:
     """Always for the tag latest, said or meant; IfNotPresent for the rest, also for what is no image name."""
     match = _reference(image)

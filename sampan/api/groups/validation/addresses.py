@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
-from functools import lru_cache
 
 from sampan.api import names
 from sampan.api.errors import FieldError, invalid, required
+from sampan.lib.remember import remember
 
 
 def validate_ip(value: str, path: str) -> list[FieldError]:
     return [invalid(path, value, why) for why in names.ip_address(value)]
 
 
-@lru_cache(maxsize=4096)
+@remember(4096)
 def _special(value: str) -> tuple[str, ...]:
     address = ipaddress.ip_address(value)
     problems = []
@@ -35,7 +35,7 @@ def validate_ordinary_ip(value: str, path: str) -> list[FieldError]:
     return [invalid(path, value, why) for why in _special(value)]
 
 
-@lru_cache(maxsize=4096)
+@remember(4096)
 def _family(value: str) -> int:
     try:
         return ipaddress.ip_address(value).version

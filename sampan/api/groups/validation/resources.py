@@ -8,6 +8,7 @@ from functools import lru_cache
 from sampan.api import names, quantity
 from sampan.api.errors import FieldError, forbidden_field, invalid, required
 from sampan.api.resource import Tree
+from sampan.lib.remember import LONGEST
 
 NOT_NEGATIVE = "must be greater than or equal to 0"
 _CONTAINER_RESOURCES = frozenset(("cpu", "memory", "ephemeral-storage"))
@@ -100,9 +101,12 @@ def container_resource_name(name: str) -> list[str]:
     return problems
 
 
-@lru_cache(maxsize=4096)
 def _problems(name: str, amount: str) -> tuple[tuple[str, str], ...]:
     """(bad value, why) of one entry of limits or requests. Pods repeat each other, so that this is mostly a look-up."""
+    return _kept_problems(name, amount) if len(name) <= LONGEST else _found_problems(name, amount)
+
+
+def _found_problems(name: str, amount: str) -> tuple[tuple[str, str], ...]:
     problems = [(name, why) for why in container_resource_name(name)]
     parsed = quantity.parse(amount)
     if parsed.nanos < 0:
@@ -112,6 +116,9 @@ def _problems(name: str, amount: str) -> tuple[tuple[str, str], ...]:
     if name.startswith(_HUGE_PAGES) and not _divides(name, parsed):
         problems.append((str(parsed), f"{parsed} is not positive integer multiple of {name}"))
     return tuple(problems)
+
+
+_kept_problems = lru_cache(maxsize=4096)(_found_problems)
 
 
 def _divides(name: str, amount: quantity.Quantity) -> bool:

@@ -1,0 +1,66 @@
+"""Nothing that a client made as long as it liked stays with the server."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from sampan.client.config import ClientConfig
+from sampan.client.transport import Transport
+from tests.component.conftest import Api, Served
+
+TIMES, LONG = 10, 500_000
+
+Ask = Callable[[Served, Transport, str], Awaitable[object]]
+
+
+async def _path(server: Served, nobody: Transport, text: str) -> None:
+    assert (await server.get(f"/{text}", by=nobody)).status == 403
+
+
+async def _review(server: Served, nobody: Transport, text: str) -> None:
+    spec = {"user": "bob", "resourceAttributes": {"verb": "get", "resource": text, "name": text}}
+    answer = await server.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {"spec": spec})
+    assert answer.status == 201
+
+
+async def _label(server: Served, nobody: Transport, text: str) -> None:
+    assert (await server.create("configmaps", {"metadata": {"name": "a", "labels": {"a": text}}})).status == 422
+
+
+async def _finalizer(server: Served, nobody: Transport, text: str) -> None:
+    assert (await server.create("configmaps", {"metadata": {"name": "a", "finalizers": [f"a/{text}"]}})).status == 422
+
+
+async def _container(server: Served, nobody: Transport, text: str) -> None:
+    container = {"name": text, "image": text, "resources": {"limits": {text: "1"}}}
+    template = {"metadata": {"name": "a"}, "template": {"spec": {"containers": [container]}}}
+    assert (await server.create("podtemplates", template)).status == 422
+
+
+async def _agent(server: Served, nobody: Transport, text: str) -> None:
+    answer = await server.create("configmaps", {"metadata": {"name": "A"}}, headers=[("User-Agent", text)])
+    assert answer.status == 422
+
+
+@pytest.mark.parametrize("ask", [_path, _review, _label, _finalizer, _container, _agent])
+def test_long_texts_are_not_remembered(api: Api, ask: Ask) -> None:
+    async def scenario(server: Served) -> None:
+        async def round_(number: int) -> int:
+            for at in range(TIMES):
+                await ask(server, nobody, f"x{number}-{at}-".ljust(LONG, "x"))
+            gc.collect()
+            return tracemalloc.get_traced_memory()[0]
+
+        async with Transport(ClientConfig(server.server.url, server.admin.ca_pem)) as nobody:
+            tracemalloc.start()
+            try:
+                before = await round_(0)
+                assert await round_(1) - before < TIMES * LONG / 4
+            finally:
+                tracemalloc.stop()
+
+    api(scenario)
