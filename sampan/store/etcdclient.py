@@ -173,7 +173,7 @@ class EtcdClient:
     def watch_stream(self) -> tuple[WatchStream, int]:
         """A new stream of watches and the member it goes to, for `leave`. Raises StoreUnavailable once closed."""
         index = self._current
-        stream = self._channel(index).stream_stream(
+        stream: grpc.aio.StreamStreamMultiCallable[pb.WatchRequest, pb.WatchResponse] = self._channel(index).stream_stream(
             WATCH,
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=pb.WatchResponse.FromString,
