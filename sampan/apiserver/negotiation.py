@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from sampan.api.errors import StatusError, not_acceptable
+from sampan.lib.remember import LONGEST
 
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"
@@ -39,9 +40,12 @@ class Form(NamedTuple):
 PLAIN = Form()
 
 
-@lru_cache(maxsize=256)
 def negotiate(accept: str, shown_as: frozenset[str] = CONVERTED) -> Form:
     """`shown_as` are the conversions that can be had. Raises StatusError 406 when no form that the client takes can be."""
+    return _kept_form(accept, shown_as) if len(accept) <= LONGEST else _found_form(accept, shown_as)
+
+
+def _found_form(accept: str, shown_as: frozenset[str]) -> Form:
     if not accept:
         return PLAIN
     for media, parameters in _preferred(accept):
@@ -51,6 +55,9 @@ def negotiate(accept: str, shown_as: frozenset[str] = CONVERTED) -> Form:
         if form is not None:
             return form
     raise not_acceptable(ACCEPTED)
+
+
+_kept_form = lru_cache(maxsize=256)(_found_form)
 
 
 def negotiate_status(accept: str) -> Form:

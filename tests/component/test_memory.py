@@ -46,7 +46,12 @@ async def _agent(server: Served, nobody: Transport, text: str) -> None:
     assert answer.status == 422
 
 
-@pytest.mark.parametrize("ask", [_path, _review, _label, _finalizer, _container, _agent])
+async def _accept(server: Served, nobody: Transport, text: str) -> None:
+    answer = await server.get("/api/v1/pods", by=nobody, accept=f"application/json;x={text}")
+    assert answer.status == 403
+
+
+@pytest.mark.parametrize("ask", [_path, _accept, _review, _label, _finalizer, _container, _agent])
 def test_long_texts_are_not_remembered(api: Api, ask: Ask) -> None:
     async def scenario(server: Served) -> None:
         async def round_(number: int) -> int:
