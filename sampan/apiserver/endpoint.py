@@ -59,7 +59,9 @@ from sampan.apiserver.registry.views import MetadataView, View, frame, list_meta
 from sampan.apiserver.registry.watching import Watcher, WatchHub
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.apiserver.user import User
+from sampan.apiserver.watchsocket import watch_over_websocket
 from sampan.lib.http import Answer, Request, Response, Sink, Stream
+from sampan.lib.websocket import is_websocket
 
 Reply = Answer | Awaitable[Answer]
 
@@ -175,6 +177,10 @@ class Endpoint:
     # Watches.
 
     def watch(self, request: Request, info: RequestInfo) -> Reply:
+        reply = self._watched(request, info)
+        return watch_over_websocket(request, reply) if is_websocket(request.headers) else reply
+
+    def _watched(self, request: Request, info: RequestInfo) -> Stream | Awaitable[Stream]:
         options = list_options(request.parameters(), watching=True)
         selection = self.select(info, options)
         streams_list = bool(options.initial_events) and options.bookmarks
@@ -191,7 +197,7 @@ class Endpoint:
             return self._watch(view, selection, options, revision)
         return self._watch_later(view, selection, options, revision)
 
-    async def _watch_later(self, view: View, selection: Selection, options: ListOptions, revision: int) -> Answer:
+    async def _watch_later(self, view: View, selection: Selection, options: ListOptions, revision: int) -> Stream:
         try:
             await self._reach(revision if options.initial_events else 0)
         except StatusError as error:

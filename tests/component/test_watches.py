@@ -7,9 +7,13 @@ import base64
 import json
 from typing import Any
 
+import pytest
+
 from sampan.lib.clock import ManualClock, RealClock
+from sampan.lib.websocket import WebSocket, accepted, new_key, offer_headers
 from sampan.store.memory import MemoryStore
 from tests.component.conftest import Api, Served, core
+from tests.unit.fakeapi import until
 
 CONFIG_MAPS = core("configmaps", "default")
 
@@ -215,3 +219,67 @@ def test_the_end_of_the_server_ends_watches_cleanly(api: Api) -> None:
         return None
 
     asyncio.run(scenario())
+
+
+def test_a_browser_watches_over_a_websocket(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        query = {"watch": "1", "resourceVersion": await revision_of(server)}
+        key = new_key()
+        headers = offer_headers(key, ["base64.binary.k8s.io"])
+        upgraded = await server.transport.upgrade("GET", CONFIG_MAPS, query=query, headers=headers)
+        assert accepted(key, upgraded.headers) and upgraded.headers["sec-websocket-protocol"] == "base64.binary.k8s.io"
+        assert upgraded.duplex is not None
+        socket = WebSocket(upgraded.duplex, client=True)
+        for name in ("a", "b"):
+            await server.create("configmaps", config_map(name))
+            message = await socket.receive()
+            assert isinstance(message, str)
+            event = json.loads(message)
+            assert (event["type"], event["object"]["metadata"]["name"]) == ("ADDED", name)
+        hub = server.server.context.endpoints.find("", "v1", "configmaps")
+        assert hub is not None and len(hub.hub.watchers) == 1
+        socket.close()
+        await until(lambda: not hub.hub.watchers)
+        upgraded.duplex.close()
+        refused = await server.transport.upgrade("GET", CONFIG_MAPS, query=query, headers=offer_headers(key, ["a", "b"]))
+        assert refused.status == 400
+
+    api(scenario)
+
+
+def test_a_future_that_a_streamed_list_waits_for_in_vain_is_an_error_in_the_stream(api: Api) -> None:
+    clock = ManualClock()
+
+    async def scenario(server: Served) -> None:
+        query = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan", "resourceVersion": "999999"}
+        asking = asyncio.ensure_future(server.get(CONFIG_MAPS, query={"watch": "1", **query}))
+        while not asking.done():
+            await clock.advance(1)
+            await asyncio.sleep(0.01)
+        answer = await asking
+        assert (answer.status, answer.tree["type"], answer.tree["object"]["code"]) == (200, "ERROR", 504)
+        assert answer.tree["object"]["message"].startswith("Too large resource version: 999999, current: ")
+
+    api(scenario, clock=clock)
+
+
+@pytest.mark.parametrize(
+    ("plural", "field", "message"),
+    [
+        ("configmaps", "x", '"x" is not a known field selector: only "metadata.name", "metadata.namespace"'),
+        ("pods", "spec.x", "field label not supported: spec.x"),
+        ("nodes", "metadata.namespace", "field label not supported: metadata.namespace"),
+        ("namespaces", "name", "field label not supported: name"),
+    ],
+)
+def test_fields_that_nobody_can_select_by_are_refused_in_the_words_of_the_kind(
+    api: Api, plural: str, field: str, message: str
+) -> None:
+    async def scenario(server: Served) -> None:
+        for query in ({"watch": "1"}, {}):
+            answer = await server.get(core(plural), query={**query, "fieldSelector": f"{field}=1"})
+            assert (answer.status, answer.message) == (400, message)
+        by_name = await server.get("/api/v1/watch/namespaces/default/configmaps/a", query={"fieldSelector": "metadata.name=b"})
+        assert (by_name.status, by_name.message) == (400, "fieldSelector metadata.name doesn't match requested name")
+
+    api(scenario)

@@ -16,7 +16,10 @@ class Fields:
 
     def __init__(self, resource: Resource, shape: ObjectShape) -> None:
         self.resource = resource
-        self.names = frozenset((*resource.selectable, "metadata.name", "metadata.namespace"))
+        # Who names fields of its own names all of them.
+        self.has_own = bool(resource.selectable) or resource.custom_schema is not None
+        meta = ("metadata.name",) if self.has_own and not resource.namespaced else ("metadata.name", "metadata.namespace")
+        self.names = frozenset((*resource.selectable, *meta))
         self._from_stored = resource.from_stored
         self.of: Callable[[CachedObject], dict[str, str]] = self._converted if resource.from_stored else shape.fields_of
 
@@ -93,9 +96,14 @@ def _fields(known: Fields, text: str) -> FieldSelector:
     except ValueError as error:
         raise bad_request(str(error)) from None
     for requirement in selector.requirements:
-        field, resource = requirement.field, known.resource
-        if field not in known.names:
-            if resource.selectable or resource.custom_schema is not None:
-                raise bad_request(f"field label not supported: {field}")
-            raise bad_request(f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"')
+        if requirement.field not in known.names:
+            raise bad_request(_unknown(known, requirement.field))
     return selector
+
+
+def _unknown(known: Fields, field: str) -> str:
+    if known.resource.qualified_plural == "jobs.batch":
+        return f'field label "{field}" not supported for batchv1.Job'
+    if known.has_own:
+        return f"field label not supported: {field}"
+    return f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'

@@ -83,7 +83,7 @@ RESOURCE = Resource(
     ),
     default=_default,
     columns=(NAME, Column("Status", _status), AGE),
-    selectable={"status.phase": _phase, "name": lambda tree: tree["metadata"].get("name", "")},
+    selectable={"status.phase": _phase},
     status=True,
     name_is_valid=names.name_is_label,
 )
