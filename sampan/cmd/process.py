@@ -16,9 +16,6 @@ from sampan.client.config import ClientConfig
 from sampan.cmd.cluster.shell import ClusterError
 from sampan.lib.log import configure, get_logger
 
-GARBAGE_THRESHOLDS = (50_000, 20, 50)
-"""Our objects are trees that reference counting frees; the cycle collector need not look at them as often as it would."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags every component has."""
@@ -39,7 +36,6 @@ def serve(
 ) -> int:
     """Run `work` until it ends or SIGTERM or SIGINT asks it to; then it is cancelled and may clean up. The exit code."""
     configure(arguments.log_level, json=arguments.log_json)
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
     log = get_logger(component)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -6,6 +6,8 @@ After github.com/google/cel-go/parser/gen/CEL.g4.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import cache
 from typing import Final, NamedTuple
 
 from sampan.api.cel.errors import Issues
@@ -47,8 +49,7 @@ _STRING = rf"""(?:
   | \"(?:{_ESCAPE}|[^\\\"\n\r])*\"    | '(?:{_ESCAPE}|[^\\'\n\r])*'
   | [rR](?:\"\"\".*?\"\"\" | '''.*?''' | \"[^\"\n\r]*\" | '[^'\n\r]*')
 )"""
-_token = re.compile(
-    rf"""
+_TOKEN = rf"""
     (?P<space>[\t \r\n\f]+|//[^\n]*)
   | (?P<NUM_FLOAT>[0-9]+\.[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+|\.[0-9]+(?:[eE][+-]?[0-9]+)?)
   | (?P<NUM_UINT>0x[0-9A-Fa-f]+[uU]|[0-9]+[uU])
@@ -58,21 +59,25 @@ _token = re.compile(
   | (?P<IDENTIFIER>[A-Za-z_][A-Za-z0-9_]*)
   | (?P<ESC_IDENTIFIER>`[A-Za-z0-9_./ -]+`)
   | (?P<mark>==|!=|<=|>=|&&|\|\||[-<>\[\]{{}}().,!?:+*/%])
-    """,
-    re.VERBOSE | re.DOTALL | re.ASCII,
-).match
+    """
 
 _half_string = {quote: re.compile(rf"{quote}(?:{_ESCAPE}|[^\\{quote}\n\r])*", re.ASCII).match for quote in "\"'"}
 _half_escape = re.compile(r"\\(?:[xX][0-9A-Fa-f]?|u[0-9A-Fa-f]{0,3}|U[0-9A-Fa-f]{0,7}|[0-3][0-7]?)?").match
 _half_identifier = re.compile(r"`[A-Za-z0-9_./ -]*", re.ASCII).match
 
 
+@cache
+def _token() -> Callable[[str, int], re.Match[str] | None]:
+    """Compiled when it is first asked for: that takes longer than the import of the whole module."""
+    return re.compile(_TOKEN, re.VERBOSE | re.DOTALL | re.ASCII).match
+
+
 def tokens(text: str, issues: Issues) -> list[Token]:
     """All tokens, the last one EOF. What is none is left out and told to `issues`."""
     found: list[Token] = []
-    at = 0
+    at, token = 0, _token()
     while at < len(text):
-        match = _token(text, at)
+        match = token(text, at)
         if match is None:
             end = _end_of_error(text, at)
             issues.add(at, f"Syntax error: token recognition error at: '{text[at:end]}'")

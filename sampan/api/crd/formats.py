@@ -71,12 +71,12 @@ def _is_uri(text: str) -> bool:
 
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
 _ADDRESS: Final = rf"(?:{_ATOM}(?:\.{_ATOM})*|\"[^\"]*\")@(?:{_ATOM}(?:\.{_ATOM})*|\[[^\]]*\])"
-_mail = re.compile(rf"\s*(?:{_ADDRESS}|[^<>@,;:]*<\s*{_ADDRESS}\s*>)\s*").fullmatch
+_MAIL: Final = rf"\s*(?:{_ADDRESS}|[^<>@,;:]*<\s*{_ADDRESS}\s*>)\s*"
 
 
 def _is_email(text: str) -> bool:
-    """As mail.ParseAddress: with or without the name of whose it is."""
-    return _mail(text) is not None
+    """As mail.ParseAddress: with or without the name of whose it is. The pattern is large, and compiled only here."""
+    return re.fullmatch(_MAIL, text) is not None
 
 
 def _is_mac(text: str) -> bool:
