@@ -48,6 +48,8 @@ class OpenAPI:
     def _document(self, name: str, make: Callable[[], bytes]) -> bytes:
         if self._generation != self.catalogue.scheme.generation:
             self._made.clear()
+            served = set(self._group_versions())
+            self._v3_made = {key: made for key, made in self._v3_made.items() if key in served}
             self._generation = self.catalogue.scheme.generation
         document = self._made.get(name)
         if document is None:

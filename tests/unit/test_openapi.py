@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import tracemalloc
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -223,3 +225,26 @@ def test_the_protobuf_form_keeps_operations_and_no_unknown_bytes(v2: Any) -> Non
     assert extensions["x-kubernetes-group-version-kind"] == {"group": "", "kind": "Pod", "version": "v1"}
     assert [r.name for r in patch.responses.response_code] == ["200", "201", "401"]
     assert patch.responses.response_code[0].value.response.schema.schema.ref == "#/definitions/io.k8s.api.core.v1.Pod"
+
+
+def test_documents_of_what_is_gone_are_forgotten() -> None:
+    scheme = Scheme([POD, DEPLOYMENT])
+    documents = openapi(scheme)
+
+    def come_and_go(number: int) -> int:
+        guest = replace(DEPLOYMENT, group=f"g{number}.example.com")
+        scheme.add(guest)
+        document = documents.v3(guest.group, guest.version)
+        assert document is not None
+        scheme.remove(guest)
+        documents.v3_index()
+        return len(document)
+
+    size = come_and_go(0)
+    tracemalloc.start()
+    try:
+        for number in range(1, 6):
+            come_and_go(number)
+        assert tracemalloc.get_traced_memory()[0] < 2 * size
+    finally:
+        tracemalloc.stop()
