@@ -121,7 +121,7 @@ class EtcdWatch:
             newest = await self._current_revision()
             if newest < self.revision:
                 self.close()
-                raise SetBack(f"etcd was set back from revision {self.revision} to {newest}: restart the API server")
+                raise SetBack(f"etcd was set back from revision {self.revision} to {newest}")
         request = pb.WatchCreateRequest(start_revision=self.revision + 1, prev_kv=self._previous)
         if self._progress or not self._prefix:
             request.key = request.range_end = _ALL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -283,5 +284,35 @@ def test_an_etcd_that_hangs_is_given_up_in_time(api: Api, own_etcd: EtcdServer, 
             etcd.go_on()
             while (answer := await server.create("configmaps", config_map("b"))).status != 201:
                 assert answer.status in (500, 503, 504)
+
+    uvloop.run(main())
+
+
+def test_a_server_begins_anew_where_etcd_was_set_back(api: Api, own_etcd: EtcdServer, tmp_path: Path) -> None:
+    """Without that it would be blind until as many writes were made again."""
+    data, backup = own_etcd.directory / "data", tmp_path / "backup"
+
+    async def main() -> None:
+        async with asyncio.timeout(60), servers(api, own_etcd, "10.0.0.1") as (server,):
+            assert (await server.create("configmaps", config_map("kept"))).status == 201
+            own_etcd.stop()
+            shutil.copytree(data, backup)
+            own_etcd.start()
+            for number in range(20):
+                assert (await server.create("configmaps", config_map(f"lost-{number}"))).status == 201
+            own_etcd.stop()
+            shutil.rmtree(data)
+            backup.rename(data)
+            own_etcd.start()
+            path = core("configmaps", "default", "lost-0")
+            await until(lambda: status(server, path), 404)
+            await until(lambda: status(server, "/readyz"), 200)
+            assert (await server.create("configmaps", config_map("new"))).status == 201
+            assert (await server.patch(core("configmaps", "default", "kept"), {"data": {"a": "b"}})).status == 200
+            listed = await server.get(core("configmaps", "default"))
+            assert {item["metadata"]["name"]: item.get("data") for item in listed.tree["items"]} == {
+                "kept": {"a": "b"},
+                "new": None,
+            }
 
     uvloop.run(main())

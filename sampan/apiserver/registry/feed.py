@@ -124,11 +124,22 @@ class Feed:
         self._fills += 1
         for cache in list(self._caches.values()):
             await self.fill_one(cache, revision)
+        if revision < self.revision:
+            self._set_back(revision)
         for listener in self._fill_listeners:
             listener()
         self._advance(revision)
         self._following = True
         self.ready.set()
+
+    def _set_back(self, revision: int) -> None:
+        """The store was restored from a backup: what it told of beyond that has not happened, and is not to be waited for."""
+        log.warning("the store was set back", before=self.revision, now=revision)
+        self.revision = revision
+        waiting, self._waiting = self._waiting, []
+        for _, _, future in waiting:
+            if not future.done():
+                future.set_exception(StoreUnavailable("it was set back"))
 
     async def fill_one(self, cache: WatchCache, revision: int) -> None:
         objects: list[CachedObject] = []
