@@ -26,19 +26,16 @@ from sampan.client.codec import PartialObject, partial
 from sampan.client.discovery import Served, discover
 from sampan.client.informer import Informer, InformerFactory
 from sampan.controllers.ownergraph import FOREGROUND, ORPHAN, Item, OwnerGraph, SlimObject, slim
+from sampan.controllers.rediscovery import Rediscovery
 from sampan.lib.log import get_logger
 from sampan.lib.queue import WorkQueue
 from sampan.lib.tasks import Tasks
 
 log = get_logger("garbage-collector")
 
-DISCOVERY_SECONDS = 30.0
 RETRY_SECONDS = 0.5
 WORKERS = 10
 LONGEST_RETRY_SECONDS = 30.0
-SETTLE_SECONDS = 0.5
-"""After a definition changed, for what comes with it: its conditions, others of the same manifest."""
-DEFINING = frozenset(("apiextensions.k8s.io", "apiregistration.k8s.io"))
 IGNORED = frozenset((("", "events"), ("events.k8s.io", "events")))
 ABSENT_REMEMBERED = 500
 
@@ -63,7 +60,7 @@ class GarbageCollector:
         self._informers: dict[API, Informer[Any]] = {}
         self._kinds: dict[tuple[str, str], API] = {}
         self._absent: dict[tuple[str, str, str, str], None] = {}
-        self._outdated = asyncio.Event()
+        self._rediscovery = Rediscovery(factory)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -74,17 +71,9 @@ class GarbageCollector:
         async with Tasks() as tasks:
             for number in range(WORKERS):
                 tasks.start(self._work(), f"garbage-collector-{number}")
-            tasks.start(self._rediscover_now_and_then(), "garbage-collector-discovery")
             while True:
-                await self._outdated.wait()
-                await self._clock.sleep(SETTLE_SECONDS)
-                self._outdated.clear()
+                await self._rediscovery.due()
                 await self._follow_discovery()
-
-    async def _rediscover_now_and_then(self) -> None:
-        while True:
-            await self._clock.sleep(DISCOVERY_SECONDS)
-            self._outdated.set()
 
     async def _follow_discovery(self) -> bool:
         """Watch what is served now; stop watching what is not. Whether the server answered."""
@@ -99,17 +88,11 @@ class GarbageCollector:
             informer = self._factory.of_resource(api) or self._factory.informer(slim(api))
             self._informers[api] = informer
             informer.add_handler(self.graph.handler(api))
-            if api.group in DEFINING:
-                informer.add_handler(self._outdate)
         for api in self._informers.keys() - wanted:
             informer = self._informers.pop(api)
             if issubclass(informer.cls, SlimObject):  # else it is a controller's, who has to tell
                 self._factory.drop(informer)
         return True
-
-    def _outdate(self, old: object, new: object) -> None:
-        """A definition or an APIService changed: what is served may have, too."""
-        self._outdated.set()
 
     async def _work(self) -> None:
         while True:

@@ -25,13 +25,13 @@ from sampan.api.types.core_v1 import PersistentVolumeClaim, Pod, ResourceQuota, 
 from sampan.client.discovery import Served, discover
 from sampan.client.informer import Informer, InformerFactory, Key, key_of
 from sampan.controllers.ownergraph import slim
+from sampan.controllers.rediscovery import Rediscovery
 from sampan.lib.log import get_logger
 from sampan.lib.queue import WorkQueue
 from sampan.lib.tasks import Tasks
 
 log = get_logger("resource-quota")
 
-DISCOVERY_SECONDS = 30.0
 RESYNC_SECONDS = 300.0
 RETRY_SECONDS = 0.5
 QUIET_SECONDS = 0.1
@@ -59,6 +59,7 @@ class ResourceQuotaController:
         """When admission added to a quota last."""
         self._waiting: dict[Key, float] = {}
         """Since when a quota waits to be counted."""
+        self._rediscovery = Rediscovery(factory)
         for cls in _MEASURED:
             self._follow(cls.api.group, cls.api.plural, factory.informer(cls))
         self._quotas.add_handler(self._quota_changed)
@@ -73,7 +74,7 @@ class ResourceQuotaController:
                 tasks.start(self._work(), f"resource-quota-{number}")
             tasks.start(self._resync(), "resource-quota-resync")
             while True:
-                await self._clock.sleep(DISCOVERY_SECONDS)
+                await self._rediscovery.due()
                 await self._follow_discovery()
 
     async def _resync(self) -> None:
@@ -102,8 +103,12 @@ class ResourceQuotaController:
         return True
 
     def _follow(self, group: str, plural: str, informer: Informer[Any]) -> None:
+        evaluator = evaluator_for(group, plural)
         self._counted[group, plural] = informer
-        informer.add_handler(partial(self._changed, evaluator_for(group, plural)))
+        informer.add_handler(partial(self._changed, evaluator))
+        for quota in self._quotas.list():
+            if evaluator.names(quota.spec.hard):  # and waited for a kind that is served only now
+                self.queue.add(key_of(quota))
 
     def _quota_changed(self, old: ResourceQuota | None, new: ResourceQuota | None) -> None:
         if new is None:

@@ -28,7 +28,9 @@ from sampan.api.types.core_v1 import (
 from sampan.api.types.meta_v1 import ObjectMeta
 from sampan.controllers.manager import ControllerManagerOptions
 from tests.component.conftest import Api
+from tests.component.controllers.test_garbage_collector import sent
 from tests.component.controllers.world import World, world
+from tests.component.definitions import DEFINITIONS, GROUP, crd, cron
 
 GI = {"storage": "1Gi"}
 
@@ -129,6 +131,19 @@ def test_every_kind_that_is_served_can_be_counted(api: Api) -> None:
             await it.client.delete(Service, "a", "default")
             await it.client.delete(PersistentVolumeClaim, "a", "default")
             await counted(**{"configmaps": "0", "count/configmaps": "0", "services.nodeports": "0", size: "0"}, **rest)
+
+    uvloop.run(scenario())
+
+
+def test_a_kind_that_is_defined_later_is_counted_soon(api: Api) -> None:
+    async def scenario() -> None:
+        async with world(api) as it:
+            await make_quota(it, "counts", hard={f"count/crontabs.{GROUP}": "9"})
+            await used(it, "counts")
+            await sent(it, "POST", DEFINITIONS, crd())
+            await used(it, "counts", **{f"count/crontabs.{GROUP}": "0"})
+            await sent(it, "POST", f"/apis/{GROUP}/v1/namespaces/default/crontabs", cron("one"))
+            await used(it, "counts", **{f"count/crontabs.{GROUP}": "1"})
 
     uvloop.run(scenario())
 
