@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from tests.e2e.local import LocalCluster, eventually
-from tests.e2e.space import Space, pod
+from tests.e2e.space import Manifest, Space, pod
 
 COMPONENTS = ("apiserver", "controller-manager", "scheduler", "agent-node-1", "containerd-node-1")
 
 
+NOTES = "notes.faults.example.com"
+
+
+def definition() -> Manifest:
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"text": {"type": "string", "default": "none"}}}}
+    spec = {
+        "group": NOTES.partition(".")[2],
+        "scope": "Namespaced",
+        "names": {"plural": "notes", "singular": "note", "kind": "Note"},
+        "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
+    }
+    meta = {"name": NOTES}
+    return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": meta, "spec": spec}
+
+
 class Writer:
-    """Creates ConfigMaps one after the other and remembers those that were acknowledged."""
+    """Creates ConfigMaps and custom objects in turn, and remembers those that were acknowledged."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
@@ -36,10 +53,11 @@ class Writer:
         count = 0
         while not self._stop.is_set():
             count += 1
-            name = f"written-{count}"
-            done = self._space.kubectl("create", "configmap", name, f"--from-literal=n={count}", check=False)
+            version, kind = ("v1", "ConfigMap") if count % 2 else ("faults.example.com/v1", "Note")
+            manifest = {"apiVersion": version, "kind": kind, "metadata": {"name": f"written-{count}"}}
+            done = self._space.kubectl("create", "-f", "-", input_text=json.dumps(manifest), check=False)
             if done.returncode == 0:
-                self.acknowledged.append(name)
+                self.acknowledged.append(f"{kind} written-{count}")
 
 
 def containers(space: Space) -> dict[str, tuple[str, int]]:
@@ -52,9 +70,20 @@ def containers(space: Space) -> dict[str, tuple[str, int]]:
 
 
 @pytest.fixture(scope="module")
-def running(space: Space) -> Space:
+def running(space: Space) -> Iterator[Space]:
+    """A pod on each node; a kind of its own; and a quota that counts what is written."""
+    space.apply(definition())
+    space.kubectl("wait", "--for=condition=Established", f"crd/{NOTES}", "--timeout=20s")
+    space.kubectl("create", "quota", "written", f"--hard=count/configmaps=10k,count/{NOTES}=10k")
+    eventually(lambda: set(used(space)) == {"count/configmaps", f"count/{NOTES}"}, "the quota counts both kinds")
     space.start(*(pod(f"steady-{i}", nodeName=f"node-{i}") for i in (1, 2)))
-    return space
+    yield space
+    space.delete("crd", NOTES)
+
+
+def used(space: Space) -> dict[str, str]:
+    found: dict[str, str] = space.get("quota", "written")["status"].get("used", {})
+    return found
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
@@ -68,9 +97,13 @@ def test_killing_a_process_loses_no_acknowledged_write_and_restarts_no_container
         eventually(lambda: _is_back(live, component, pid), f"{component} runs again")
         at_death = len(writer.acknowledged)
         eventually(lambda: len(writer.acknowledged) >= at_death + 3, "writes are acknowledged again")
-    stored = {item["metadata"]["name"] for item in running.get("configmaps")["items"]}
-    assert set(writer.acknowledged) <= stored
-    running.kubectl("delete", "configmaps", "--all")
+    stored = {kind: [item["metadata"]["name"] for item in running.get(kind)["items"]] for kind in ("configmaps", NOTES)}
+    names = {f"ConfigMap {name}" for name in stored["configmaps"]} | {f"Note {name}" for name in stored[NOTES]}
+    assert set(writer.acknowledged) <= names
+    assert {item["text"] for item in running.get(NOTES)["items"]} == {"none"}
+    counted = {f"count/{kind}": str(len(found)) for kind, found in stored.items()}
+    eventually(lambda: used(running) == counted, f"the quota has counted {counted}")
+    running.kubectl("delete", f"configmaps,{NOTES}", "--all")
     running.start(pod(f"after-{component}", nodeName="node-1"))
     running.kubectl("delete", "pod", f"after-{component}")
     assert containers(running) == before
