@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import tracemalloc
 from collections.abc import Awaitable, Callable
 
 import pytest
+import uvloop
 
+from sampan.apiserver.registry.objects import CachedObject
 from sampan.client.config import ClientConfig
 from sampan.client.transport import Transport
+from sampan.lib.clock import RealClock
+from sampan.store.base import StoreUnavailable
+from sampan.store.memory import MemoryStore
 from tests.component.conftest import Api, Served
 
 TIMES, LONG = 10, 500_000
@@ -69,3 +75,33 @@ def test_long_texts_are_not_remembered(api: Api, ask: Ask) -> None:
                 tracemalloc.stop()
 
     api(scenario)
+
+
+class Failing(MemoryStore):
+    """Takes no more writes once it is `full`."""
+
+    full = False
+
+    async def create(self, key: str, value: bytes, *, ttl_seconds: int = 0) -> int:
+        if self.full:
+            raise StoreUnavailable("database or disk is full")
+        return await super().create(key, value, ttl_seconds=ttl_seconds)
+
+
+def test_objects_that_could_not_be_stored_are_forgotten(api: Api) -> None:
+    def objects() -> int:
+        gc.collect()
+        return sum(type(thing) is CachedObject for thing in gc.get_objects())
+
+    async def main() -> None:
+        store = Failing(clock := RealClock())
+        async with asyncio.timeout(30), api.serve(clock, store) as server:
+            assert (await server.create("configmaps", {"metadata": {"name": "first"}})).status == 201
+            before = objects()
+            store.full = True
+            for _ in range(100):
+                assert (await server.create("configmaps", {"metadata": {"generateName": "a-"}})).status == 503
+            store.full = False
+            assert objects() < before + 50, "what a server that has just begun writes itself"
+
+    uvloop.run(main())

@@ -219,9 +219,11 @@ class Registry:
         self.cache.expect(key, value, obj)
         try:
             revision = await self.feed.store.create(key, value, ttl_seconds=self.ttl_seconds)
-        except KeyExists:
+        except BaseException as error:  # it may be stored all the same: then it is decoded as another server's would be
             self.cache.unexpect(key)
-            raise self._exists(tree) from None
+            if isinstance(error, KeyExists):
+                raise self._exists(tree) from None
+            raise
         return await self._settled(obj, revision, value)
 
     def _exists(self, tree: Tree) -> StatusError:
@@ -359,7 +361,7 @@ class Registry:
         self.cache.expect(key, value, obj)
         try:
             revision = await self.feed.store.update(key, value, current.revision, ttl_seconds=self.ttl_seconds)
-        except Conflict:
+        except BaseException:  # as in a create
             self.cache.unexpect(key)
             raise
         return await self._settled(obj, revision, value)
