@@ -180,9 +180,15 @@ def not_found(plural: str, group: str, name: str) -> StatusError:
     return StatusError(404, NOT_FOUND, message, details=_details(name, group, plural))
 
 
-def already_exists(plural: str, group: str, name: str) -> StatusError:
+def already_exists(plural: str, group: str, name: str, *, generated: bool = False, leaving: bool = False) -> StatusError:
+    """`generated`: the object has a prefix to make names of; `leaving`: the one that has the name is being deleted."""
     message = f'{_qualified(plural, group)} "{name}" already exists'
-    return StatusError(409, ALREADY_EXISTS, message, details=_details(name, group, plural))
+    if generated:
+        message += ", the server was not able to generate a unique name for the object"
+    if leaving:
+        message = f"object is being deleted: {message}"
+    details = _details(name, group, plural)
+    return StatusError(409, ALREADY_EXISTS, message, details=details, retry_after_seconds=1 if generated else 0)
 
 
 def conflict(plural: str, group: str, name: str, why: str) -> StatusError:

@@ -40,7 +40,7 @@ from sampan.apiserver.registry.deletion import delete, delete_collection
 from sampan.apiserver.registry.generic import Caller, Change, Part, Registry
 from sampan.apiserver.registry.listing import Listed
 from sampan.apiserver.registry.longlists import STREAMED_OBJECTS, stream_list
-from sampan.apiserver.registry.metadata import check_names
+from sampan.apiserver.registry.metadata import check_names, check_uid, drop_repeated_owners
 from sampan.apiserver.registry.objects import CachedObject
 from sampan.apiserver.registry.options import (
     DeleteOptions,
@@ -256,7 +256,9 @@ class Endpoint:
             await self._feed.catch_up()
         if creates and self.registry.cache.get(info.namespace, info.name) is None:
             self._check_may_create(request.user, info)
+            tree["metadata"].pop("resourceVersion", None)
             return self._show(request, await self.registry.create(tree, self.space(info), by), 201)
+        drop_repeated_owners(tree["metadata"], by.warnings)
         obj = await self.registry.update(info.namespace, info.name, self._replace(request, tree, options), by, part=part)
         return self._show(request, obj, 200)
 
@@ -266,7 +268,11 @@ class Endpoint:
 
         def change(old: Tree) -> Tree:
             found = next(attempts, None)
-            return found if found is not None else self._decode(request, options, Caller())
+            if found is None:
+                found = self._decode(request, options, Caller())
+            meta = old["metadata"]
+            check_uid(found["metadata"], meta, self.resource, self.registry.cache.key(meta.get("namespace", ""), meta["name"]))
+            return found
 
         return change
 

@@ -137,7 +137,7 @@ def test_an_apply_may_insist_on_what_it_saw(api: Api) -> None:
         late = await apply(server, A, {**config_map(x="3"), "metadata": seen})
         assert (late.status, late.tree["reason"]) == (409, "Conflict")
         other = await apply(server, A, {**config_map(x="3"), "metadata": {"name": "a", "uid": "x"}})
-        assert other.status == 409 and "UID in precondition: x" in other.message
+        assert other.status == 422 and 'metadata.uid: Invalid value: "x": field is immutable' in other.message
 
     api(scenario)
 

@@ -175,7 +175,7 @@ PATCHES: list[tuple[Any, str, int, str, str]] = [
     ({"metadata": {"name": "b"}}, MERGE, 400, "BadRequest", "name of the object (b) does not match the name on the URL (a)"),
     ({"metadata": {"namespace": "b"}}, MERGE, 400, "BadRequest", OTHER_NAMESPACE),
     ({"metadata": {"resourceVersion": "1"}}, MERGE, 409, "Conflict", "the object has been modified; please apply your changes"),
-    ({"metadata": {"uid": "x"}}, MERGE, 409, "Conflict", "Precondition failed: UID in precondition: x, UID in object meta: "),
+    ({"metadata": {"uid": "x"}}, MERGE, 422, "Invalid", 'metadata.uid: Invalid value: "x": field is immutable'),
     ({"$patch": "x"}, STRATEGIC, 500, "", "unknown patch type: x in map: map[$patch:x]"),
     ({"data": {"k": "w"}}, "application/apply-patch+cbor", 415, "UnsupportedMediaType", "accepted media types include: "),
 ]  # fmt: skip

@@ -82,7 +82,7 @@ def test_a_json_patch_is_applied_in_order_or_not_at_all(api: Api) -> None:
         ({"metadata": {"name": "b"}}, MERGE, 400),
         ({"metadata": {"namespace": "b"}}, MERGE, 400),
         ({"metadata": {"resourceVersion": "1"}}, MERGE, 409),
-        ({"metadata": {"uid": "b"}}, MERGE, 409),
+        ({"metadata": {"uid": "b"}}, MERGE, 422),
         ({"data": {"": "v"}}, MERGE, 422),
         ({"data": {}}, "application/json", 415),
         ({"data": {}}, "application/apply-patch+cbor", 415),

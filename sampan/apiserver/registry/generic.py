@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, cast
 
 from sampan.api.apply.ownership import Raw
 from sampan.api.errors import (
+    ALREADY_EXISTS,
     OBJECT_MODIFIED,
     FieldError,
     GoText,
@@ -35,7 +36,9 @@ from sampan.apiserver.registry.hooks import NO_HOOKS, Hooks, nothing
 from sampan.apiserver.registry.listing import Lister
 from sampan.apiserver.registry.locks import KeyLocks
 from sampan.apiserver.registry.metadata import (
+    AFTER_ADMISSION,
     continue_metadata,
+    drop_repeated_owners,
     generate_name,
     place_in_namespace,
     start_metadata,
@@ -167,7 +170,7 @@ class Registry:
             try:
                 return await self._create(tree, sent, namespace, by, generated=True)
             except StatusError as error:
-                if error.code != 409 or attempt == _NAME_TRIES - 1:
+                if error.reason != ALREADY_EXISTS or attempt == _NAME_TRIES - 1:
                     raise
         raise AssertionError("unreachable")
 
@@ -175,6 +178,8 @@ class Registry:
         """`sent`: the managedFields of the request; `generated`: whether it named no object."""
         resource, name = self.resource, tree["metadata"].get("name", "")
         take(tree)  # those of an attempt before
+        if not by.applies:
+            drop_repeated_owners(tree["metadata"], by.warnings)
         resource.complete(tree)
         managed = sent if by.applies else self.owners.created(tree, sent, by.field_manager)
         attributes = Attributes(
@@ -182,6 +187,7 @@ class Registry:
         )
         if by.admits:
             managed = await admit(self.admission, attributes, managed, None)
+            drop_repeated_owners(tree["metadata"], by.warnings, AFTER_ADMISSION)
             place_in_namespace(tree["metadata"], resource, namespace)
             name = tree["metadata"].get("name", "")
         resource.strategy.prepare_create(tree)
@@ -211,7 +217,7 @@ class Registry:
 
     async def _store_new(self, key: str, tree: Tree, dry_run: bool) -> CachedObject:
         if key in self.cache.objects:
-            raise self._exists(tree)
+            raise self._exists(key, tree)
         value, obj = self.encode(key, tree)
         if dry_run:
             obj.preview(value)
@@ -222,12 +228,16 @@ class Registry:
         except BaseException as error:  # it may be stored all the same: then it is decoded as another server's would be
             self.cache.unexpect(key)
             if isinstance(error, KeyExists):
-                raise self._exists(tree) from None
+                raise self._exists(key, tree) from None
             raise
         return await self._settled(obj, revision, value)
 
-    def _exists(self, tree: Tree) -> StatusError:
-        return already_exists(self.resource.plural, self.resource.group, tree["metadata"]["name"])
+    def _exists(self, key: str, tree: Tree) -> StatusError:
+        resource, meta = self.resource, tree["metadata"]
+        standing = self.cache.objects.get(key)
+        leaving = standing is not None and "deletionTimestamp" in standing.tree()["metadata"]
+        generated = bool(meta.get("generateName"))
+        return already_exists(resource.plural, resource.group, meta["name"], generated=generated, leaving=leaving)
 
     async def _settled(self, obj: CachedObject, revision: int, value: bytes) -> CachedObject:
         """Return once the caches show the write: who was answered must find what he wrote."""
@@ -283,9 +293,9 @@ class Registry:
         if wanted == "0":
             if self.resource.strategy.allow_unconditional_update:
                 return
-            raise self.invalid(
-                current.name, [invalid("metadata.resourceVersion", GoText("0x0"), "must be specified for an update")]
-            )
+            why = invalid("metadata.resourceVersion", GoText("0x0"), "must be specified for an update")
+            # Upstream says here the plural for the kind.
+            raise invalid_object(self.resource.plural, self.resource.group, current.name, [why])
         if wanted != meta["resourceVersion"]:
             raise self.modified(current.name)
 
@@ -313,7 +323,8 @@ class Registry:
             await admit_face(self.admission, attributes, face)
         elif by.admits:
             managed = await admit(self.admission, attributes, managed, held)
-        continue_metadata(tree["metadata"], old["metadata"], resource)
+            drop_repeated_owners(tree["metadata"], by.warnings, AFTER_ADMISSION)
+        continue_metadata(tree["metadata"], old["metadata"])
         part.prepare(tree, old)
         undo = self.hooks.begin_update(tree, old, by.dry_run) if part is self.main else nothing
         try:

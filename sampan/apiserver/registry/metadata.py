@@ -14,9 +14,7 @@ _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _SUFFIX_LENGTH = 5
 _LONGEST_PREFIX = 63 - _SUFFIX_LENGTH
 
-_SERVERS_OWN = (
-    "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation",
-)  # fmt: skip
+_SERVERS_OWN = ("resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
 
 _OTHER_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
 
@@ -85,19 +83,51 @@ def check_names(meta: Tree, namespace: str, name: str) -> None:
         meta["namespace"] = namespace
 
 
-def continue_metadata(meta: Tree, old: Tree, resource: Resource) -> None:
-    """What an update may not change and need not send. Raises StatusError 409 for an object of another life."""
+def check_uid(meta: Tree, old: Tree, resource: Resource, key: str) -> None:
+    """An object that is PUT with a uid must be of that life. Raises StatusError 409."""
     uid = meta.get("uid")
     if uid and uid != old.get("uid"):
-        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old.get('uid', '')}"
-        raise conflict(resource.plural, resource.group, meta.get("name", ""), why)
-    for field in ("uid", "creationTimestamp", "deletionTimestamp", "generation"):
+        why = (
+            f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
+            f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old.get('uid', '')}"
+        )
+        raise conflict(resource.plural, resource.group, old.get("name", ""), why)
+
+
+def continue_metadata(meta: Tree, old: Tree) -> None:
+    """What an update need not send, or may not change unnoticed; what it may not change at all is left to be refused."""
+    if not meta.get("uid"):
+        meta["uid"] = old.get("uid", "")
+    if "deletionGracePeriodSeconds" in old:
+        meta.setdefault("deletionGracePeriodSeconds", old["deletionGracePeriodSeconds"])
+    if "deletionTimestamp" in old:
+        meta["deletionTimestamp"] = old["deletionTimestamp"]
+    for field in ("creationTimestamp", "generation"):
         if field in old:
             meta[field] = old[field]
         else:
             meta.pop(field, None)
-    if "deletionGracePeriodSeconds" in old:
-        meta.setdefault("deletionGracePeriodSeconds", old["deletionGracePeriodSeconds"])
-    else:
-        meta.pop("deletionGracePeriodSeconds", None)
     meta.pop("selfLink", None)
+
+
+AFTER_ADMISSION = " after mutating admission happens"
+
+
+def drop_repeated_owners(meta: Tree, warnings: list[str], when: str = "") -> None:
+    """Owners that are the same in all they say stand once."""
+    owners: list[Tree] = meta.get("ownerReferences") or []
+    if len(owners) < 2:
+        return
+    kept: list[Tree] = []
+    repeated: list[str] = []
+    for owner in owners:
+        if owner in kept:
+            repeated.append(owner.get("uid", ""))
+        else:
+            kept.append(owner)
+    if repeated:
+        meta["ownerReferences"] = kept
+        warnings.append(
+            f".metadata.ownerReferences contains duplicate entries{when}; API server dedups owner references in 1.20+, and may "
+            f"reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {', '.join(repeated)}"
+        )

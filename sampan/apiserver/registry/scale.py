@@ -19,7 +19,7 @@ from sampan.apiserver.negotiation import negotiate
 from sampan.apiserver.registry.admitting import Face
 from sampan.apiserver.registry.applying import APPLY_PATCH, Configuration
 from sampan.apiserver.registry.bodies import decode_as
-from sampan.apiserver.registry.metadata import check_names
+from sampan.apiserver.registry.metadata import check_names, check_uid
 from sampan.apiserver.registry.options import write_options
 from sampan.apiserver.registry.ownership import FieldOwners, put, take
 from sampan.apiserver.registry.patching import JSON_PATCH, decode_patch, invalid_patch, patch_kind
@@ -123,8 +123,7 @@ async def _write(endpoint: Endpoint, request: Request, info: RequestInfo) -> Ans
         after = of_kind.of_object(before, owners.decode(now_owned) if now_owned is not None else {})
         meta = wanted.get("metadata") or {}
         old["metadata"]["resourceVersion"] = meta.get("resourceVersion") or old["metadata"]["resourceVersion"]
-        if meta.get("uid"):
-            old["metadata"]["uid"] = meta["uid"]
+        check_uid(meta, old["metadata"], endpoint.resource, registry.cache.key(info.namespace, info.name))
         _put(old, rules.spec, _replicas(wanted, endpoint, info.name))
         put(old, owners.write(after) if after else None)
         return old

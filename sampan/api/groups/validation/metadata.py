@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sampan.api import names
-from sampan.api.errors import FieldError, forbidden_field, invalid, not_supported, required, too_long
+from sampan.api.errors import FieldError, GoText, forbidden_field, invalid, not_supported, required, too_long
 from sampan.api.resource import Tree
 
 IMMUTABLE = "field is immutable"
@@ -53,8 +53,14 @@ def validate_metadata_update(new: Tree, old: Tree, *, any_finalizer: bool = Fals
         errors.append(invalid("metadata.generation", meta.get("generation", 0), "must not be decremented"))
     for field in ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"):
         if meta.get(field) != before.get(field):
-            errors.append(invalid(f"metadata.{field}", meta.get(field, ""), IMMUTABLE))
+            value = _go_time(meta[field]) if field == "deletionTimestamp" else meta.get(field, "")
+            errors.append(invalid(f"metadata.{field}", value, IMMUTABLE))
     return errors + _validate_contents(meta, any_finalizer)
+
+
+def _go_time(text: str) -> GoText:
+    """A time as Go prints it."""
+    return GoText(text.replace("T", " ").replace("Z", " +0000 UTC"))
 
 
 def immutable(path: str, new: Any, old: Any) -> list[FieldError]:
