@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 from sampan.api.errors import StatusError
 from sampan.api.groups.scheduling.priorityclass import SYSTEM_CLASSES
 from sampan.api.resource import Tree
-from sampan.apiserver.aggregation.frontproxy import EXTRA_PREFIX, GROUP, UID, USER
+from sampan.apiserver.aggregation.trust import publish_trust
 from sampan.apiserver.authz.bootstrap import reconcile
 from sampan.apiserver.context import Context
 from sampan.apiserver.registry.generic import Caller, Registry
@@ -29,29 +28,13 @@ async def bootstrap(context: Context) -> None:
     classes = context.registry("scheduling.k8s.io", "priorityclasses")
     await asyncio.gather(
         reconcile(context.registry),
-        ensure(context.registry("", "configmaps"), "kube-system", _authentication(context)),
+        publish_trust(context),
         *(ensure(classes, "", _priority_class(name, value)) for name, value in SYSTEM_CLASSES.items()),
     )
 
 
 def _priority_class(name: str, value: int) -> Tree:
     return {"metadata": {"name": name}, "value": value, "description": _DESCRIPTIONS[name]}
-
-
-def _authentication(context: Context) -> Tree:
-    """Where extension API servers read which CA signs client certificates, and how to know this server as a front proxy."""
-    config = context.config
-    data = {"client-ca-file": config.client_ca_pem.decode()}
-    if config.requestheader_client_ca_pem:
-        data |= {
-            "requestheader-client-ca-file": config.requestheader_client_ca_pem.decode(),
-            "requestheader-allowed-names": json.dumps(list(config.requestheader_allowed_names)),
-            "requestheader-username-headers": json.dumps([USER]),
-            "requestheader-uid-headers": json.dumps([UID]),
-            "requestheader-group-headers": json.dumps([GROUP]),
-            "requestheader-extra-headers-prefix": json.dumps([EXTRA_PREFIX]),
-        }
-    return {"metadata": {"name": "extension-apiserver-authentication"}, "data": data}
 
 
 async def ensure(registry: Registry, namespace: str, tree: Tree, by: Caller | None = None) -> None:

@@ -16,9 +16,10 @@ from sampan.client.informer import Informer
 from sampan.client.rest import Client
 from sampan.client.transport import Transport
 from sampan.lib.clock import RealClock
+from sampan.pki.certificates import CA
 from sampan.store.memory import MemoryStore
 from sampan.store.sqlite import SQLiteStore
-from tests.component.conftest import Api, Credentials, core
+from tests.component.conftest import Api, Credentials, Served, core
 from tests.unit.fakeapi import until
 
 
@@ -67,3 +68,27 @@ def test_informers_find_the_state_of_a_server_whose_store_was_set_back(api: Api)
             await scenario()
 
     uvloop.run(bounded())
+
+
+def test_authorities_of_all_servers_of_a_store_are_published_until_they_expire(api: Api) -> None:
+    """As when a cluster is begun anew, with other keys, over a datastore that was kept."""
+    now = RealClock().now()
+    other, over = CA.create("other"), CA.create("over", days=1, now=now - 2 * 86400)
+    mine = api.credentials.config.client_ca_pem
+
+    async def published(served: Served) -> str:
+        found = await served.get(core("configmaps", "kube-system", "extension-apiserver-authentication"))
+        text: str = found.tree["data"]["client-ca-file"]
+        return text
+
+    async def scenario() -> None:
+        clock = RealClock()
+        store = MemoryStore(clock)
+        async with api.serve(clock, store, client_ca_pem=mine + over.cert_pem) as first:
+            assert await published(first) == (mine + over.cert_pem).decode()
+            async with api.serve(clock, store, client_ca_pem=other.cert_pem + mine) as second:
+                assert await published(second) == (mine + other.cert_pem).decode()
+                async with api.serve(clock, store) as third:
+                    assert await published(third) == (mine + other.cert_pem).decode()
+
+    uvloop.run(scenario())
