@@ -54,7 +54,7 @@ class Strategy:
     default_grace_seconds: Callable[[Tree], int] | None = None
     """Seconds of graceful deletion an object gets when the request names none; None: the kind is deleted at once."""
     garbage_collection: str = "background"
-    """What a DELETE without propagationPolicy does with dependents: "background" or "orphan"."""
+    """What a DELETE without propagationPolicy does with dependents: "background" or "orphan"; "unsupported": none cares."""
     delete_warning: str = ""
     """What a client is told whose DELETE leaves that to the kind."""
 

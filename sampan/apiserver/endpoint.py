@@ -348,11 +348,11 @@ class Endpoint:
     async def deletecollection(self, request: Request, info: RequestInfo) -> Answer:
         self._form(request)
         query = request.parameters()
-        selection = self.select(info, list_options(query))
+        which = list_options(query)
+        selection = self.select(info, which)
         options = self._delete_options(request, query)
         by = Caller(request.user, options.dry_run, request.attributes.warnings)
-        deleted = await delete_collection(self.registry, selection, options, by)
-        return self._show_list(request, Listed(deleted, self._feed.revision))
+        return self._show_list(request, await delete_collection(self.registry, selection, which, options, by))
 
     def unsupported(self, verb: str) -> StatusError:
         return method_not_supported(self.resource.plural, self.resource.group, verb)

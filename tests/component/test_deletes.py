@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
 
+from sampan.lib.clock import ManualClock
 from tests.component.conftest import Api, Served, core
 
 A = core("configmaps", "default", "a")
@@ -43,16 +45,30 @@ def test_a_delete_answers_with_what_it_deleted(api: Api) -> None:
 @pytest.mark.parametrize(
     ("preconditions", "message"),
     [
-        ({"uid": "another"}, "Precondition failed: UID in precondition: another, UID in object meta: "),
-        ({"resourceVersion": "1"}, "Precondition failed: ResourceVersion in precondition: 1, ResourceVersion in object meta: "),
+        (
+            {"uid": "another"},
+            "the UID in the precondition (another) does not match the UID in record ({uid}). "
+            "The object might have been deleted and then recreated",
+        ),
+        (
+            {"resourceVersion": "1"},
+            "the ResourceVersion in the precondition (1) does not match the ResourceVersion in record ({resourceVersion}). "
+            "The object might have been modified",
+        ),
     ],
 )
 def test_preconditions_protect_another_object(api: Api, preconditions: dict[str, str], message: str) -> None:
     async def scenario(server: Served) -> None:
-        await make(server)
-        answer = await server.delete(A, {"preconditions": preconditions})
-        assert answer.status == 409 and message in answer.message
+        meta = (await make(server))["metadata"]
+        for answer in (
+            await server.delete(A, {"preconditions": preconditions}),
+            await server.delete(A, query=preconditions),
+        ):
+            assert answer.status == 409
+            assert answer.message == f'Operation cannot be fulfilled on ConfigMap "a": {message.format(**meta)}'
         assert (await server.get(A)).status == 200
+        same = {field: meta[field] for field in ("uid", "resourceVersion")}
+        assert (await server.delete(A, {"preconditions": same})).status == 200
 
     api(scenario)
 
@@ -89,6 +105,95 @@ def test_a_propagation_policy_leaves_work_for_the_collector(api: Api, options: d
         assert wrong.status == 422 and "Unsupported value" in wrong.message
 
     api(scenario)
+
+
+INVALID = 'DeleteOptions.meta.k8s.io "" is invalid: '
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"propagationPolicy": ""},
+            'propagationPolicy: Unsupported value: "": supported values: "Foreground", "Background", "Orphan", "nil"',
+        ),
+        (
+            {"propagationPolicy": "Orphan", "orphanDependents": True},
+            'propagationPolicy: Invalid value: "Orphan": orphanDependents and deletionPropagation cannot be both set',
+        ),
+        ({"dryRun": ["Some"]}, 'dryRun: Unsupported value: []string{"Some"}: supported values: "All"'),
+    ],
+)
+def test_options_that_make_no_sense_delete_nothing(api: Api, options: dict[str, Any], message: str) -> None:
+    async def scenario(server: Served) -> None:
+        await make(server)
+        for path in (A, core("configmaps", "default")):
+            wrong = await server.delete(path, options)
+            assert (wrong.status, wrong.message) == (422, INVALID + message)
+        assert (await server.get(A)).status == 200
+
+    api(scenario)
+
+
+def test_who_asks_the_old_way_for_a_cascade_is_told_that_it_goes_on(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        await make(server, finalizers=["example.com/hold"])
+        assert (await server.delete(A, {"orphanDependents": False})).status == 202
+        assert (await server.delete(A, query={"orphanDependents": "false"})).status == 202
+
+    api(scenario)
+
+
+def test_an_alpha_option_is_taken_and_does_nothing(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        await make(server, finalizers=["example.com/hold"])
+        held = await server.delete(A, {"ignoreStoreReadErrorWithClusterBreakingPotential": True})
+        assert (held.status, held.tree["metadata"]["deletionGracePeriodSeconds"]) == (200, 0)
+
+    api(scenario)
+
+
+def test_an_event_waits_for_no_collector(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        event = {"metadata": {"name": "e"}, "involvedObject": {"namespace": "default"}}
+        assert (await server.create("events", event)).status == 201
+        assert (await server.delete(core("events", "default", "e"), {"propagationPolicy": "Orphan"})).status == 200
+        assert (await server.get(core("events", "default", "e"))).status == 404
+
+    api(scenario)
+
+
+def test_a_name_is_not_free_until_its_object_is_gone(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        await make(server, finalizers=["example.com/hold"])
+        await server.delete(A)
+        taken = await server.create("configmaps", {"metadata": {"name": "a"}})
+        assert (taken.status, taken.message) == (409, 'object is being deleted: configmaps "a" already exists')
+
+    api(scenario)
+
+
+def test_a_shorter_grace_counts_from_the_first_delete(api: Api) -> None:
+    clock = ManualClock()
+
+    async def scenario(server: Served) -> None:
+        await make_pod(server, node="n1", terminationGracePeriodSeconds=100)
+        first = (await server.delete(P)).tree["metadata"]
+        assert first["generation"] == 2, "a deletion is a change of what is wanted"
+        await clock.advance(10)
+        shorter = (await server.delete(P, {"gracePeriodSeconds": 30})).tree["metadata"]
+        assert shorter["deletionGracePeriodSeconds"] == 30
+        assert _seconds(first) - _seconds(shorter) == 70
+        late = (await server.delete(P, {"gracePeriodSeconds": 5})).tree["metadata"]
+        assert late["deletionGracePeriodSeconds"] == 1, "what is over already ends as soon as it can"
+        assert _seconds(shorter) - _seconds(late) == 20
+        assert (await server.delete(P, {"gracePeriodSeconds": -3})).tree["metadata"] == late
+
+    api(scenario, clock=clock)
+
+
+def _seconds(meta: dict[str, Any]) -> float:
+    return datetime.fromisoformat(meta["deletionTimestamp"]).timestamp()
 
 
 def test_a_scheduled_pod_gets_its_grace(api: Api) -> None:
@@ -129,6 +234,29 @@ def test_a_collection_is_deleted_by_selection(api: Api) -> None:
         assert [item["metadata"]["name"] for item in left.tree["items"]] == ["c"]
 
     api(scenario)
+
+
+def test_a_page_of_a_collection_is_deleted_and_shown_as_it_was(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        for name in ("a", "b", "c"):
+            await make(server, name, finalizers=["example.com/hold"])
+        path = core("configmaps", "default")
+        dry = await server.delete(path, {"dryRun": ["All"]})
+        assert len(dry.tree["items"]) == 3
+        page = await server.delete(path, query={"limit": "2"})
+        assert [item["metadata"]["name"] for item in page.tree["items"]] == ["a", "b"]
+        assert page.tree["metadata"]["continue"]
+        assert not any("deletionTimestamp" in item["metadata"] for item in page.tree["items"])
+        left = [item["metadata"]["name"] for item in (await server.get(path)).tree["items"] if _stays(item)]
+        assert left == ["c"]
+        wrong = await server.delete(path, query={"resourceVersionMatch": "Exact"})
+        assert wrong.status == 422
+
+    api(scenario)
+
+
+def _stays(item: dict[str, Any]) -> bool:
+    return "deletionTimestamp" not in item["metadata"]
 
 
 def test_a_namespace_goes_in_two_steps(api: Api) -> None:

@@ -18,7 +18,7 @@ from sampan.apiserver.custom.serving import CustomResources
 from sampan.apiserver.registry.deletion import delete_collection
 from sampan.apiserver.registry.generic import Caller, Part, Registry
 from sampan.apiserver.registry.hooks import Hooks
-from sampan.apiserver.registry.options import DeleteOptions
+from sampan.apiserver.registry.options import DeleteOptions, ListOptions
 from sampan.apiserver.registry.selection import select
 from sampan.apiserver.registry.watchcache import WatchCache
 from sampan.lib.clock import Clock
@@ -128,7 +128,7 @@ class Removals:
 
     async def _delete_all(self, name: str, registry: Registry) -> None:
         try:
-            await delete_collection(registry, select(registry.fields, ""), DeleteOptions(), Caller(admits=False))
+            await delete_collection(registry, select(registry.fields, ""), ListOptions(), DeleteOptions(), Caller(admits=False))
         except StatusError as error:
             why = f"could not issue all deletes: {error.message}"
             await self._write(name, Condition(TERMINATING, "True", "InstanceDeletionFailed", why))

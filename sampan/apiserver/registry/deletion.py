@@ -8,15 +8,17 @@ last finalizer away, or a second delete without grace, removes it.
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import NamedTuple
 
 from sampan.api.errors import StatusError, conflict
 from sampan.api.resource import Resource, Tree
 from sampan.apiserver.admission.chain import DELETE, Attributes
 from sampan.apiserver.registry.generic import Caller, Registry
+from sampan.apiserver.registry.listing import Listed
 from sampan.apiserver.registry.metadata import timestamp
 from sampan.apiserver.registry.objects import CachedObject
-from sampan.apiserver.registry.options import DeleteOptions
+from sampan.apiserver.registry.options import DeleteOptions, ListOptions
 from sampan.apiserver.registry.selection import Selection
 from sampan.store.base import Conflict
 
@@ -64,38 +66,42 @@ async def delete(
         raise registry.modified(name)
 
 
-async def delete_collection(registry: Registry, selection: Selection, options: DeleteOptions, by: Caller) -> list[CachedObject]:
-    """Deletes each selected object by itself; one that vanishes meanwhile is no error."""
+async def delete_collection(
+    registry: Registry, selection: Selection, which: ListOptions, options: DeleteOptions, by: Caller
+) -> Listed:
+    """Deletes each object of a list by itself, and returns the list; one that vanishes meanwhile is no error."""
 
-    async def delete_one(obj: CachedObject) -> CachedObject | None:
+    async def delete_one(obj: CachedObject) -> None:
         try:
-            return (await delete(registry, obj.namespace, obj.name, options, by, named=False)).object
+            await delete(registry, obj.namespace, obj.name, options, by, named=False)
         except StatusError as error:
             if error.code != 404:
                 raise
-            return None
 
     await registry.feed.catch_up()
-    found = registry.lister.now(selection).objects
-    deleted: list[CachedObject | None] = []
-    for start in range(0, len(found), _AT_ONCE):
+    listed = await registry.lister.page(selection, which)
+    for start in range(0, len(listed.objects), _AT_ONCE):
         # Side by side, for a store that commits what waits as one.
-        deleted += await asyncio.gather(*map(delete_one, found[start : start + _AT_ONCE]))
-    return [obj for obj in deleted if obj is not None]
+        await asyncio.gather(*map(delete_one, listed.objects[start : start + _AT_ONCE]))
+    return listed
 
 
 def _check_preconditions(resource: Resource, old: Tree, options: DeleteOptions) -> None:
     meta = old["metadata"]
     why = ""
     if options.uid is not None and options.uid != meta.get("uid"):
-        why = f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: {meta.get('uid', '')}"
+        why = (
+            f"the UID in the precondition ({options.uid}) does not match the UID in record ({meta.get('uid', '')}). "
+            "The object might have been deleted and then recreated"
+        )
     elif options.resource_version is not None and options.resource_version != meta["resourceVersion"]:
         why = (
-            f"Precondition failed: ResourceVersion in precondition: {options.resource_version}, "
-            f"ResourceVersion in object meta: {meta['resourceVersion']}"
+            f"the ResourceVersion in the precondition ({options.resource_version}) does not match the ResourceVersion in "
+            f"record ({meta['resourceVersion']}). The object might have been modified"
         )
     if why:
-        raise conflict(resource.plural, resource.group, meta["name"], why)
+        # Upstream says here the kind for the plural.
+        raise conflict(resource.kind, resource.group, meta["name"], why)
 
 
 async def _delete(registry: Registry, current: CachedObject, options: DeleteOptions) -> Deleted:
@@ -121,6 +127,8 @@ async def _delete(registry: Registry, current: CachedObject, options: DeleteOpti
 def _finalizers(resource: Resource, meta: Tree, options: DeleteOptions) -> list[str]:
     """The finalizers the object has once the propagation policy is heard."""
     old = list(meta.get("finalizers", ()))
+    if resource.strategy.garbage_collection == "unsupported":
+        return [name for name in old if name not in (FOREGROUND, ORPHAN)]
     policy = options.propagation
     if not policy:
         if FOREGROUND in old or ORPHAN in old:
@@ -148,20 +156,32 @@ def _begin_grace(registry: Registry, new: Tree, options: DeleteOptions, now: flo
     if default is None:
         return 0
     if "deletionTimestamp" in meta:
-        running = meta.get("deletionGracePeriodSeconds")
-        if running is None:
-            return 0
-        if options.grace_seconds is None or options.grace_seconds >= running:
-            return None
-        period = max(options.grace_seconds, 0)
-    else:
-        period = default(new)
-        if options.grace_seconds is not None and not registry.hooks.ends_at_once(new):
-            period = options.grace_seconds
-        if period < 0:
-            period = 1
-        _bump_generation(meta)
+        return _shorten_grace(meta, options, now)
+    period = default(new)
+    if options.grace_seconds is not None and not registry.hooks.ends_at_once(new):
+        period = options.grace_seconds
+    if period < 0:
+        period = 1
+    _bump_generation(meta)
     meta["deletionTimestamp"] = timestamp(now + period)
+    meta["deletionGracePeriodSeconds"] = period
+    return period
+
+
+def _shorten_grace(meta: Tree, options: DeleteOptions, now: float) -> int | None:
+    """The new period counts from when the deletion began, but nothing ends in the past."""
+    running = meta.get("deletionGracePeriodSeconds")
+    if not running:
+        return 0
+    if options.grace_seconds is None:
+        return None
+    period = options.grace_seconds if options.grace_seconds >= 0 else 1
+    if period >= running:
+        return None
+    ends = datetime.fromisoformat(meta["deletionTimestamp"]).timestamp() - running + period
+    if ends < now:
+        ends, period = now, min(period, 1)
+    meta["deletionTimestamp"] = timestamp(ends)
     meta["deletionGracePeriodSeconds"] = period
     return period
 
@@ -170,8 +190,9 @@ def _mark_deleted(new: Tree, now: float) -> None:
     """The object waits for finalizers: its deletion is on record, and no grace runs any more."""
     meta = new["metadata"]
     if "deletionTimestamp" not in meta:
-        meta["deletionTimestamp"] = timestamp(now)
         _bump_generation(meta)
+    # All these times have one form, so they compare as what they stand for.
+    meta["deletionTimestamp"] = min(meta.get("deletionTimestamp") or timestamp(now), timestamp(now))
     meta["deletionGracePeriodSeconds"] = 0
 
 

@@ -216,7 +216,7 @@ CORE = Resource(
     plural="events",
     definition="io.k8s.api.core.v1.Event",
     short=("ev",),
-    strategy=Strategy(validate=_validate, allow_create_on_update=True),
+    strategy=Strategy(validate=_validate, allow_create_on_update=True, garbage_collection="unsupported"),
     columns=COLUMNS,
     selectable={f"involvedObject.{field}": (lambda tree, field=field: _involved(field, tree)) for field in _INVOLVED_FIELDS}
     | {
@@ -236,7 +236,12 @@ NEW_API = Resource(
     plural="events",
     definition="io.k8s.api.events.v1.Event",
     short=("ev",),
-    strategy=Strategy(validate=_validate_new_api, validate_update=_validate_new_api_update, allow_create_on_update=True),
+    strategy=Strategy(
+        validate=_validate_new_api,
+        validate_update=_validate_new_api_update,
+        allow_create_on_update=True,
+        garbage_collection="unsupported",
+    ),
     columns=tuple(map(_shown, COLUMNS)),
     selectable={f"regarding.{field}": (lambda tree, field=field: _involved(field, tree)) for field in _INVOLVED_FIELDS}
     | {
