@@ -40,8 +40,7 @@ async def backup(url: str, file: Path, force: bool) -> str:
     taken = rfc3339(clock.now())
     path = _sqlite_path(url)
     if path is not None:
-        if not _exists(path):
-            raise ClusterError(f"there is no {path}")
+        _want_there(path)
         snapshot = SQLiteSnapshot(path, clock)
         try:
             revision = snapshot.revision
@@ -67,8 +66,13 @@ async def restore(url: str, file: Path, force: bool) -> str:
 
 
 async def migrate(source: str, target: str, force: bool) -> str:
+    if (path := _sqlite_path(source)) is not None:
+        _want_there(path)
     async with _opened(source, "--from") as store:
         await _want_no_servers(store, "--from")
+        if not await transfer.count(store):
+            # More likely a slip of the pen than a wish; with --force it would cost the target all it holds.
+            raise ClusterError(f"--from: {source} holds nothing")
         revision = await store.current_revision()
         tally = await _fill(target, "--to", transfer.pages_of(store, revision), force, revision)
     return f"copied {_what(tally)} at revision {revision}; {_FINE}\nsha256 {tally.sha256}"
@@ -125,6 +129,12 @@ async def _revision_to_replace(path: Path, force: bool) -> int:
         return snapshot.revision
     finally:
         snapshot.close()
+
+
+def _want_there(path: Path) -> None:
+    """Opening it would make it."""
+    if not _exists(path):
+        raise ClusterError(f"there is no {path}")
 
 
 def _exists(path: Path) -> bool:

@@ -203,6 +203,19 @@ def test_a_store_that_is_in_use_or_holds_something_is_not_replaced(
     assert "another process has it open: stop the API server first" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("source", ["memory://", "sqlite://{}/typo.db"])
+def test_a_source_that_holds_nothing_replaces_nothing(
+    source: str, sqlite_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    on(sqlite_url, fill)
+    before = on(sqlite_url, contents)
+    source = source.format(tmp_path)
+    assert main.main(["datastore", "migrate", "--force", "--from", source, "--to", sqlite_url]) == 1
+    assert capsys.readouterr().err in (f"sampan: --from: {source} holds nothing\n", f"sampan: there is no {tmp_path}/typo.db\n")
+    assert_same(on(sqlite_url, contents), before)
+    assert not (tmp_path / "typo.db").exists()
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
@@ -244,6 +257,7 @@ def test_a_damaged_backup_touches_nothing(
         (["backup", "--datastore", "etcd://h:1?ca=/nowhere", "FILE"], "cannot read the certificates for etcd"),
         (["backup", "--datastore", "sqlite:///x", "--datastore-cafile", "/ca", "FILE"], "certificates are for etcd://"),
         (["restore", "--datastore", "memory://", "FILE"], "No such file or directory"),
+        (["migrate", "--from", "sqlite:///nowhere/state.db", "--to", "memory://"], "there is no /nowhere/state.db"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_a_sentence(
