@@ -170,5 +170,9 @@ def test_replicas_are_scaled_through_the_scale(api: Api) -> None:
         assert (await server.get(D)).tree["spec"]["replicas"] == 2
         negative = await server.patch(D + "/scale", {"spec": {"replicas": -1}})
         assert negative.status == 422
+        other = await server.patch(D + "/scale", {"kind": "Deployment", "apiVersion": "apps/v1", "status": {"replicas": 5}})
+        assert other.status == 422 and "converting (v1.Deployment) to (autoscaling.Scale): unknown" in other.message
+        old = await server.request("PUT", D + "/scale", {**patched.tree, "apiVersion": "extensions/v1beta1"})
+        assert (old.status, old.tree["apiVersion"]) == (200, "autoscaling/v1")
 
     api(scenario)

@@ -99,7 +99,7 @@ def patch_change(request: Request, resource: Resource, options: WriteOptions, wa
             patched = _without_managed(patched)
         tree = _checked(patched, surprises, shown, resource, options, warnings)
         # A strategic merge patch is of the typed object, which is what it is, whatever its fields say.
-        if kind != STRATEGIC_PATCH and (why := _other_kind(tree, resource)):
+        if kind != STRATEGIC_PATCH and (why := other_kind(tree, resource)):
             raise invalid_patch(shown(), why)
         tree.update({field: old[field] for field in ("kind", "apiVersion") if field in old})
         _check_identity(tree, old, resource)
@@ -160,7 +160,7 @@ def _go(value: Any) -> str:
     return "<nil>" if value is None else str(value)
 
 
-def _other_kind(tree: Tree, resource: Resource) -> str:
+def other_kind(tree: Tree, resource: Resource) -> str:
     """Why an outcome that says so is no object of the resource."""
     try:
         check_kind(tree, resource)

@@ -22,7 +22,7 @@ from sampan.apiserver.registry.bodies import decode_as
 from sampan.apiserver.registry.metadata import check_names, check_uid
 from sampan.apiserver.registry.options import write_options
 from sampan.apiserver.registry.ownership import FieldOwners, put, take
-from sampan.apiserver.registry.patching import JSON_PATCH, decode_patch, invalid_patch, patch_kind
+from sampan.apiserver.registry.patching import JSON_PATCH, decode_patch, invalid_patch, other_kind, patch_kind
 from sampan.apiserver.registry.scaleowners import ScaleOwners
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.lib.http import Answer, Request, Response
@@ -144,7 +144,8 @@ def _wanted(request: Request, shown: Tree, info: RequestInfo) -> Tree:
         # A Scale has no lists to merge, so a strategic merge patch does what a merge patch does.
         patched = json_patch(shown, patch) if kind == JSON_PATCH else merge_patch(shown, patch)
         return _checked(patched, info)
-    body = decode_as(request.body, content_type, _SCALE)
+    # There have been Scales of other groups and versions, all of the same fields.
+    body = {**decode_as(request.body, content_type, _SCALE), "apiVersion": _KIND.group_version, "kind": _KIND.kind}
     meta = body.setdefault("metadata", {})
     check_names(meta, info.namespace, info.name)
     return body
@@ -157,6 +158,8 @@ def _checked(patched: Any, info: RequestInfo) -> Tree:
         tree = schema_of(_SCALE).admit_tree(patched).tree
     except TypeProblem as problem:
         raise invalid_patch(msgspec.json.encode(patched).decode(), str(problem)) from None
+    if why := other_kind(tree, _KIND):
+        raise invalid_patch(msgspec.json.encode(patched).decode(), why)
     check_names(tree.setdefault("metadata", {}), info.namespace, info.name)
     return tree
 
