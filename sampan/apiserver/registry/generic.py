@@ -189,8 +189,8 @@ class Registry:
             managed = await admit(self.admission, attributes, managed, None)
             drop_repeated_owners(tree["metadata"], by.warnings, AFTER_ADMISSION)
             place_in_namespace(tree["metadata"], resource, namespace)
-            name = tree["metadata"].get("name", "")
         resource.strategy.prepare_create(tree)
+        name = tree["metadata"].get("name", "")
         if resource.custom_schema is None:
             fill_field(resource.schema, tree, "status")
         undo = self.hooks.begin_create(tree, by.dry_run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from uuid import uuid4
 
 from sampan.api import names, quantity
 from sampan.api.errors import FieldError, duplicate, forbidden_field, invalid, required
@@ -16,6 +17,13 @@ _FOR_CONTAINERS = "may not be specified when `type` is 'Pod'"
 _LARGEST = (1 << 63) - 1
 
 Amounts = Mapping[str, quantity.Quantity]
+
+
+def _name(new: Tree) -> None:
+    """One that is given no name is called something."""
+    meta = new.setdefault("metadata", {})
+    if not meta.get("name"):
+        meta["name"] = str(uuid4())
 
 
 def _default(tree: Tree) -> None:
@@ -142,7 +150,7 @@ RESOURCE = Resource(
     plural="limitranges",
     definition="io.k8s.api.core.v1.LimitRange",
     short=("limits",),
-    strategy=Strategy(validate=_validate),
+    strategy=Strategy(prepare_create=_name, validate=_validate, allow_create_on_update=True),
     default=_default,
     columns=(NAME, Column("Created At", _created_at, "date")),
 )

@@ -190,6 +190,7 @@ RESOURCE = Resource(
         validate=validate_service,
         validate_update=validate_service_update,
         validate_status=validate_service_status,
+        allow_create_on_update=True,
     ),
     default=_default,
     columns=(

@@ -48,6 +48,12 @@ RESOURCE = Resource(
     plural="runtimeclasses",
     definition="io.k8s.api.node.v1.RuntimeClass",
     namespaced=False,
-    strategy=Strategy(validate=_validate, validate_update=_validate_update, warn=_warn),
+    strategy=Strategy(
+        validate=_validate,
+        validate_update=_validate_update,
+        warn=_warn,
+        allow_create_on_update=True,
+        allow_unconditional_update=False,
+    ),
     columns=(NAME, Column("Handler", lambda tree, now: tree.get("handler", "")), AGE),
 )
