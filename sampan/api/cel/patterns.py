@@ -8,7 +8,7 @@ from typing import Final
 from re2 import _re2
 
 from sampan.api.cel.errors import CelRuntimeError
-from sampan.api.crd.patterns import PatternError, compile_pattern
+from sampan.api.patterns import PatternError, compile_pattern
 
 _ANYWHERE: Final = _re2.RE2.Anchor.UNANCHORED
 _NOWHERE: Final = -1

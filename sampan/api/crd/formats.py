@@ -12,7 +12,7 @@ from datetime import date
 from typing import Final
 
 from sampan.api import names
-from sampan.api.crd.patterns import matches
+from sampan.api.patterns import matches
 
 Check = Callable[[str], bool]
 

@@ -13,11 +13,11 @@ import msgspec
 from sampan.api.crd.custom_schema import CustomSchema
 from sampan.api.crd.fasttypes import literal_strings, required_fields
 from sampan.api.crd.formats import check_of
-from sampan.api.crd.patterns import PatternError, compile_pattern
 from sampan.api.crd.structure import META_FIELDS, Structure, Tree, Value
 from sampan.api.crd.values import judge
 from sampan.api.crd.verdict import Place
 from sampan.api.fasttypes import convert_checked
+from sampan.api.patterns import PatternError, compile_pattern
 
 Check = Callable[[Value], bool]
 _HERE: Final = Place("")

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from sampan.api.crd.patterns import PatternError, compile_pattern
 from sampan.api.crd.structure import Tree, Value
 from sampan.api.errors import FieldError, forbidden_field, invalid, required
+from sampan.api.patterns import PatternError, compile_pattern
 
 _EITHER: Final = [{"type": "integer"}, {"type": "string"}]
 """How int-or-string may be said in value validations."""

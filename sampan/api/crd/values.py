@@ -10,10 +10,10 @@ from typing import Final
 
 from sampan.api.crd.correlation import Pair
 from sampan.api.crd.formats import check_of
-from sampan.api.crd.patterns import PatternError, matches
 from sampan.api.crd.structure import Tree, Value
 from sampan.api.crd.verdict import Place, Verdict
 from sampan.api.gotext import go_plain
+from sampan.api.patterns import PatternError, matches
 
 _KINDS: Final[dict[type, str]] = {
     bool: "boolean",

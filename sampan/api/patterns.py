@@ -1,4 +1,4 @@
-"""Regular expressions of schemas: RE2, as upstream's, so that none can take long."""
+"""Regular expressions of schemas and of CEL: RE2, as upstream's, so that none can take long."""
 
 from __future__ import annotations
 
