@@ -94,3 +94,25 @@ async def _with_slow_store(api: Api, clock: Clock) -> None:
 def test_what_happens_while_a_cache_is_filled_is_in_it_afterwards(api: Api) -> None:
 
     asyncio.run(asyncio.wait_for(_with_slow_store(api, RealClock()), 30))
+
+
+def test_a_definition_that_is_changed_while_it_goes_still_goes_with_its_last_object(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        found = await define(served, crd())
+        held = cron("held")
+        held["metadata"]["finalizers"] = ["example.com/hold"]
+        assert (await served.request("POST", crons(), held)).status == 201
+        path = f"{DEFINITIONS}/{found['metadata']['name']}"
+        assert (await served.delete(path)).status == 200
+        async with served.watch(crons(), {"resourceVersion": "0"}) as events:
+            while "deletionTimestamp" not in (await events.next())[1]["metadata"]:
+                pass
+        await redefine(served, found, versions=[version(schema={**SPEC, "description": "another"})])
+        async with asyncio.timeout(20):
+            async with served.watch(DEFINITIONS, {"resourceVersion": "0"}) as events:
+                assert (await served.patch(crons(name="held"), {"metadata": {"finalizers": None}})).status == 200
+                while (await events.next())[0] != "DELETED":
+                    pass
+        assert (await served.get(path)).status == 404
+
+    api(scenario)

@@ -110,10 +110,10 @@ class Removals:
         registry = self._custom.registry_of(name)
         if registry is None:
             raise LookupError("its resources are not served yet")
+        self._listen(name, registry.cache)  # which is another one since the definition was changed
         waited = self._clock.monotonic() - self._asked.get(name, float("-inf"))
         if waited >= _WAIT_SECONDS:
             self._asked[name] = self._clock.monotonic()
-            self._listen(name, registry.cache)
             await self._write(name, _IN_PROGRESS if waited == float("inf") else _STILL_THERE)
             await self._delete_all(name, registry)
         if len(registry.cache) == 0:
