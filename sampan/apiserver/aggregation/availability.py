@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -104,13 +105,10 @@ class Availability:
 
     async def _look_at(self, remote: Remote) -> None:
         verdict = await self._judge(remote)
-        group, version = remote.key
         if verdict.available:
             remote.known = await _described(remote)
         elif remote.known is not None:
-            remote.known = Foreign(
-                group, version, remote.known.group_priority, remote.known.version_priority, remote.known.resources
-            )
+            remote.known = replace(remote.known, fresh=False, v3_url="", v2={})
         try:
             await self._write(remote.name, verdict)
         except (StatusError, StoreUnavailable) as error:
@@ -195,6 +193,8 @@ async def _described(remote: Remote) -> Foreign:
     if transport is None:
         return Foreign(group, version, *priorities)
     resources = await _resources(transport, group, version)
+    if resources is None and remote.known is not None:
+        return replace(remote.known, fresh=False)  # it fell ill between the two questions
     index = await _read(transport, "/openapi/v3", OpenAPIIndex)
     entry = index.paths.get(f"apis/{group}/{version}") or OpenAPIEntry()
     v2 = (await _read(transport, "/openapi/v2", OpenAPIV2)).part(group, version)

@@ -77,7 +77,7 @@ def test_a_namespace_is_about_itself() -> None:
         (CREATE, None, {"kind": "CreateOptions"}),
         (CREATE, WriteOptions(field_validation="Warn"), {"kind": "CreateOptions"}),
         (DELETE, DeleteOptions(), {"kind": "DeleteOptions"}),
-        (DELETE, DeleteOptions(0, "u", None, "Foreground", True),
+        (DELETE, DeleteOptions(grace_seconds=0, uid="u", propagation="Foreground", dry_run=True),
          {"kind": "DeleteOptions", "gracePeriodSeconds": 0, "preconditions": {"uid": "u"}, "propagationPolicy": "Foreground",
           "dryRun": ["All"]}),
         (CONNECT, None, None),
