@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
 from sampan.api.crd import definition
+from sampan.api.crd.approval import APPROVED, BYPASSED, INVALID, MISSING, approval_of, is_protected
+from sampan.api.crd.structural import unsupported, validate_structural
+from sampan.api.errors import invalid
 from sampan.api.resource import Tree
 from sampan.lib.clock import rfc3339
 
@@ -18,8 +20,12 @@ ESTABLISHED: Final = "Established"
 TERMINATING: Final = "Terminating"
 NON_STRUCTURAL: Final = "NonStructuralSchema"
 APPROVAL: Final = "KubernetesAPIApprovalPolicyConformant"
-APPROVAL_ANNOTATION: Final = "api-approved.kubernetes.io"
-_APPROVAL_HELP: Final = "see https://github.com/kubernetes/enhancements/pull/1111"
+_APPROVALS: Final = {
+    MISSING: ("False", "MissingAnnotation"),
+    INVALID: ("False", "InvalidAnnotation"),
+    BYPASSED: ("False", "UnapprovedAnnotation"),
+    APPROVED: ("True", "ApprovedAnnotation"),
+}
 
 _NAMES: Final = ("plural", "singular", "shortNames", "kind", "listKind", "categories")
 
@@ -147,34 +153,25 @@ def _clash(field: str, wanted: Tree, old: Tree, used: frozenset[str]) -> str:
 
 def plan_approval(crd: Tree) -> Condition | None:
     """None for a group that anybody may use."""
-    group: str = crd["spec"]["group"]
-    if not f".{group}".endswith((".k8s.io", ".kubernetes.io")):
+    if not is_protected(crd["spec"]["group"]):
         return None
-    said: str = crd["metadata"].get("annotations", {}).get(APPROVAL_ANNOTATION, "")
-    if not said:
-        why = f'protected groups must have approval annotation "{APPROVAL_ANNOTATION}", {_APPROVAL_HELP}'
-        return Condition(APPROVAL, "False", "MissingAnnotation", why)
-    if said.startswith("unapproved"):
-        return Condition(APPROVAL, "False", "UnapprovedAnnotation", f'not approved: "{said}"')
-    if _is_url(said):
-        return Condition(APPROVAL, "True", "ApprovedAnnotation", f"approved in {said}")
-    why = (
-        f'protected groups must have approval annotation "{APPROVAL_ANNOTATION}" with either a URL or a reason starting with '
-        f'"unapproved", {_APPROVAL_HELP}'
-    )
-    return Condition(APPROVAL, "False", "InvalidAnnotation", why)
-
-
-def _is_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return False
-    return bool(parts.scheme and parts.netloc)
+    found = approval_of(crd)
+    status, reason = _APPROVALS[found.state]
+    return Condition(APPROVAL, status, reason, found.reason)
 
 
 def plan_structure(crd: Tree) -> Condition | None:
-    """Whether schemas are structural. In v1 they are, or the definition is refused; but one may keep unknown fields."""
+    """What is not structural; None: everything is. Only what keeps unknown fields, from before v1, is let in otherwise."""
     if not crd["spec"].get("preserveUnknownFields"):
         return None
-    return Condition(NON_STRUCTURAL, "True", "Violations", "spec.preserveUnknownFields: Invalid value: true: must be false")
+    problems = [invalid("spec.preserveUnknownFields", True, "must be false")]
+    for index, version in enumerate(definition.versions(crd)):
+        raw = definition.schema_of_version(version)
+        if raw is None:
+            continue
+        if why := unsupported(raw):
+            message = f"failed to check validation schema for version {version['name']}: {why}"
+            return Condition(NON_STRUCTURAL, "Unknown", "StructuralError", message)
+        problems += validate_structural(raw, f"spec.versions[{index}].schema.openAPIV3Schema")
+    texts = list(dict.fromkeys(map(str, problems)))
+    return Condition(NON_STRUCTURAL, "True", "Violations", texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
