@@ -25,6 +25,7 @@ _SUMMARY_LENGTH: Final = 30
 _STRICT_LIMIT: Final = 100
 _NO_KIND: Final = "couldn't get version/kind; json parse error: "
 _KIND_STRUCT: Final = r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
+_YAML_HEADS: Final = ("", "error converting YAML to JSON: ")
 _REFUSALS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -45,6 +46,15 @@ class BrokenBody(ValueError):
 def strict_message(strict: list[str]) -> str:
     """The pieces of `Admitted.strict` as one error."""
     return "strict decoding error: " + ", ".join(strict)
+
+
+def warnings_of(strict: list[str]) -> list[str]:
+    """The pieces of `Admitted.strict` as a client is warned of them: what the reader of YAML says in one, line by line."""
+    found: list[str] = []
+    for piece in strict:
+        head, said, lines = piece.partition("yaml: unmarshal errors:\n")
+        found += [line.strip() for line in lines.split("\n")] if said and head in _YAML_HEADS else [piece]
+    return found
 
 
 def decode_json(body: bytes) -> tuple[Any, bool]:

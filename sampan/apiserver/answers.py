@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,10 @@ from sampan.lib.http import Request, Response
 _encode = msgspec.json.encode
 
 COMPRESS_BYTES = 128 * 1024
+_WARNING_CHARACTERS = 4 * 1024
+_LONG_WARNING_CHARACTERS = 256
+"""What is left of each once there are too many."""
+_control = re.compile(r"[\x00-\x1f\x7f-\x9f]").search
 _TRUE = frozenset(("1", "t", "T", "true", "TRUE", "True"))
 _READ_BY_PEOPLE = ("curl", "Wget", "Mozilla/5.0")
 _LEVEL = 1
@@ -49,12 +54,27 @@ def text_answer(text: str, status: int = 200) -> Response:
 
 
 def warning_headers(warnings: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Warning headers as RFC 7234 has them; each text once."""
-    return tuple(("Warning", f"299 - {_quote(text)}") for text in dict.fromkeys(warnings))
+    """Warning headers as RFC 7234 has them; each text once, none with control characters in it, and no more than clients take.
+
+    After apiserver's endpoints/filters/warning.go.
+    """
+    texts = [text for text in dict.fromkeys(warnings) if text and not _control(text)]
+    if sum(map(len, texts)) <= _WARNING_CHARACTERS:
+        return tuple(("Warning", _warning(text)) for text in texts)
+    found: list[tuple[str, str]] = []
+    written = 0
+    for text in texts:
+        if written >= _WARNING_CHARACTERS:
+            break
+        text = text[:_LONG_WARNING_CHARACTERS]
+        written += len(text)
+        found.append(("Warning", _warning(text)))
+    return tuple(found)
 
 
-def _quote(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ").replace("\r", " ") + '"'
+def _warning(text: str) -> str:
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'299 - "{quoted}"'
 
 
 def dress(request: Request, body: bytes, form: Form, status: int = 200, warnings: Sequence[str] = ()) -> Response:

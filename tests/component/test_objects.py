@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sampan.apiserver.answers import warning_headers
 from tests.component.conftest import Api, Served, core
 
 CONFIG_MAPS = core("configmaps", "default")
@@ -194,6 +195,26 @@ def test_bodies_may_be_yaml_but_not_anything(api: Api) -> None:
         assert answer.status == 400 and "cannot be handled as a ConfigMap: json: cannot unmarshal" in answer.message
 
     api(scenario)
+
+
+def test_what_yaml_says_twice_is_warned_of_line_by_line(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        body = b"metadata:\n  name: a\ndata:\n  x: '1'\n  x: '2'\n  z: '1'\n  z: '2'\nDATA: 1\n"
+        answer = await server.request("POST", CONFIG_MAPS, body, content_type="application/yaml")
+        assert (answer.status, answer.tree["data"]) == (201, {"x": "2", "z": "2"})
+        lines = ['299 - "line 5: key \\"x\\" already set in map"', '299 - "line 7: key \\"z\\" already set in map"']
+        assert answer.header("Warning") == [", ".join([*lines, '299 - "unknown field \\"DATA\\""'])]
+
+    api(scenario)
+
+
+def test_warnings_are_cut_where_there_are_too_many() -> None:
+    assert warning_headers(["a", "b\n", "a", "", 'say "x\\"']) == (
+        ("Warning", '299 - "a"'),
+        ("Warning", '299 - "say \\"x\\\\\\""'),
+    )
+    many = warning_headers([f"{index:04}" + "x" * 400 for index in range(100)])
+    assert len(many) == 16 and all(len(text) == len('299 - ""') + 256 for _, text in many)
 
 
 def test_answers_take_the_form_the_client_prefers(api: Api) -> None:

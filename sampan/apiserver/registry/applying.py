@@ -18,7 +18,7 @@ from sampan.api.apply.fieldset import Fields, difference, has, shown_path
 from sampan.api.apply.ownership import Owner, Ownership
 from sampan.api.apply.update import Applied, Conflict, Conflicts, Rules, apply, update
 from sampan.api.apply.validate import explain
-from sampan.api.decoding import BrokenBody, TypeProblem, decode_json
+from sampan.api.decoding import BrokenBody, TypeProblem, decode_json, warnings_of
 from sampan.api.errors import CONFLICT, StatusError, bad_request, conflict
 from sampan.api.groups.validation.metadata import ANNOTATIONS_LIMIT_BYTES
 from sampan.api.resource import Resource, Tree
@@ -90,7 +90,7 @@ class Configuration:
         if repeated and self._options.field_validation == "Strict":
             raise bad_request(f"error strict decoding YAML: {repeated}")
         if repeated and first and self._options.field_validation == "Warn":
-            self._warnings.append(repeated)
+            self._warnings += warnings_of([repeated])
         return self._admitted(tree, live, resource)
 
     def _admitted(self, tree: Tree, live: Tree | None, resource: Resource) -> Tree:

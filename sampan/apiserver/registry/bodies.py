@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sampan.api import protobuf
-from sampan.api.decoding import cannot_be_handled, strict_message
+from sampan.api.decoding import cannot_be_handled, strict_message, warnings_of
 from sampan.api.errors import bad_request, unsupported_media_type
 from sampan.api.resource import Resource, Tree
 from sampan.api.schema import schema_of
@@ -55,7 +55,7 @@ def decode_object(body: bytes, content_type: str, resource: Resource, validation
     if strict and validation == "Strict":
         raise cannot_be_handled(tree, resource.kind, resource.group_version, strict_message(strict))
     if strict and validation == "Warn":
-        warnings.extend(strict)
+        warnings.extend(warnings_of(strict))
     metadata = tree.get("metadata")
     if not isinstance(metadata, dict):
         tree["metadata"] = {}
