@@ -29,6 +29,10 @@ from sampan.api.cel.types import CelType
 from sampan.api.cel.validators import validate
 from sampan.api.cel.values import MISSING, Value
 
+STORED: Final = "1.33"
+NEW: Final = "1.32"
+"""What is written anew may only use what the version before understands, to which a cluster may have to go back."""
+
 OPTIONAL_SINCE: Final = 28
 RESERVED_FIELDS_SINCE: Final = 31
 _STANDARD: Final = (standard.LIBRARY, standard.CROSS_TYPE)
@@ -64,7 +68,7 @@ class Environment:
     """Variables of known types, and the functions that a version of Kubernetes has."""
 
     def __init__(
-        self, variables: Mapping[str, CelType], libraries: Iterable[Library] = KUBERNETES, version: str = "1.33"
+        self, variables: Mapping[str, CelType], libraries: Iterable[Library] = KUBERNETES, version: str = STORED
     ) -> None:
         self._variables = dict(variables)
         self._language = _language(tuple(libraries), int(version.split(".")[1]))

@@ -21,6 +21,7 @@ from sampan.api.cel import (
     adapter_of,
     declaration_of,
 )
+from sampan.api.cel.environment import NEW, STORED
 from sampan.api.cel.types import BOOL, STRING, optional_of
 from sampan.api.crd.fieldpaths import FieldPathError, find_field
 from sampan.api.crd.structure import Structure, Tree, Value
@@ -43,17 +44,30 @@ class Scope:
         self.declaration: Declaration = declaration
         self.structure = Structure(raw)
         self.adapt = adapter_of(raw, resource_root=root)
+        self._environments: dict[tuple[bool, str], Environment] = {}
 
-    @cached_property
-    def plain(self) -> Environment:
-        own = self.declaration.cel_type
-        return Environment({_SELF: own, _OLD_SELF: own})
+    def environment(self, *, optional: bool, version: str) -> Environment:
+        """`optional`: for rules that also see to values that are new. `version`: of Kubernetes, whose functions there are."""
+        found = self._environments.get((optional, version))
+        if found is None:
+            own = self.declaration.cel_type
+            variables = {_SELF: own, _OLD_SELF: optional_of(own) if optional else own}
+            found = self._environments[optional, version] = Environment(variables, version=version)
+        return found
 
-    @cached_property
-    def with_optional(self) -> Environment:
-        """For rules that also see to values that are new."""
-        own = self.declaration.cel_type
-        return Environment({_SELF: own, _OLD_SELF: optional_of(own)})
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The expressions that a definition had before; what is new to it must do with the functions of the version before."""
+
+    rules: frozenset[str] = frozenset()
+    messages: frozenset[str] = frozenset()
+
+    def version_of_rule(self, text: str) -> str:
+        return STORED if text in self.rules else NEW
+
+    def version_of_message(self, text: str) -> str:
+        return STORED if text in self.messages else NEW
 
 
 @dataclass(slots=True)
@@ -112,16 +126,18 @@ class Bindings:
         return {_SELF: self._self, _OLD_SELF: NONE if self._old is None else Optional(self._old_self)}
 
 
-def compile_rules(scope: Scope, rules: Sequence[Tree]) -> list[Rule]:
-    return [_compiled(scope, raw) for raw in rules]
+def compile_rules(scope: Scope, rules: Sequence[Tree], known: Known | None = None) -> list[Rule]:
+    """`known` None: all are, as those of definitions that are in force."""
+    return [_compiled(scope, raw, known) for raw in rules]
 
 
-def _compiled(scope: Scope, raw: Tree) -> Rule:
+def _compiled(scope: Scope, raw: Tree, known: Known | None) -> Rule:
     rule = Rule(raw)
-    environment = scope.with_optional if rule.old_self_is_optional else scope.plain
     text: str = raw.get("rule") or ""
     if not text.strip():
         return rule
+    version = known.version_of_rule(text) if known else STORED
+    environment = scope.environment(optional=rule.old_self_is_optional, version=version)
     rule.program, rule.error = _program(environment, text, "")
     if rule.program is None:
         return rule
@@ -131,6 +147,8 @@ def _compiled(scope: Scope, raw: Tree) -> Rule:
     rule.uses_old_self = _OLD_SELF in rule.program.variables
     rule.max_cost = rule.program.estimate_cost(scope.declaration).max
     if raw.get("messageExpression"):
+        version = known.version_of_message(raw["messageExpression"]) if known else STORED
+        environment = scope.environment(optional=rule.old_self_is_optional, version=version)
         _compile_message(rule, environment, scope)
     if raw.get("fieldPath"):
         try:

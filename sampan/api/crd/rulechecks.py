@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sampan.api.cel.limits import STATIC_ESTIMATED_COST_LIMIT, STATIC_ESTIMATED_CRD_COST_LIMIT
-from sampan.api.crd.expressions import NoTypeError, Rule, Scope, compile_rules
+from sampan.api.crd.expressions import Known, NoTypeError, Rule, Scope, compile_rules
 from sampan.api.crd.internal import go_rule
 from sampan.api.crd.structure import Tree
 from sampan.api.errors import FieldError, forbidden_field, invalid
@@ -62,19 +62,20 @@ class RuleContext:
     is_root: bool
     cheap: bool
     """Whether a rule may not be expensive by itself."""
+    known: Known
     total: TotalCost
     times: int | None
     """How often there can be such a value in an object; None: nothing bounds it."""
 
     @classmethod
-    def root(cls, raw: Tree, *, cheap: bool) -> RuleContext:
-        return cls(True, cheap, TotalCost(), 1)
+    def root(cls, raw: Tree, *, cheap: bool, known: Known) -> RuleContext:
+        return cls(True, cheap, known, TotalCost(), 1)
 
     def child(self, raw: Tree, inner: Tree, name: str = "") -> RuleContext:
         """That of `inner`, a part of `raw`, whose context this is."""
         most = _most(raw)
         times = None if self.times is None or most is None else product(self.times, most)
-        return RuleContext(bool(inner.get("x-kubernetes-embedded-resource")), self.cheap, self.total, times)
+        return RuleContext(bool(inner.get("x-kubernetes-embedded-resource")), self.cheap, self.known, self.total, times)
 
     def check(self, raw: Tree, path: str, uncorrelatable: str) -> list[FieldError]:
         """Errors of a node's rules. `uncorrelatable`: the place around in which old values cannot be told, "" for none."""
@@ -85,7 +86,7 @@ class RuleContext:
             why = "unable to convert structural schema to CEL declarations"
             why = f"internal error: failed to construct type information for x-kubernetes-validations rules: {why}"
             return [FieldError("InternalError", f"{path}.x-kubernetes-validations", f"Internal error: {why}")]
-        for index, rule in enumerate(compile_rules(scope, raw["x-kubernetes-validations"])):
+        for index, rule in enumerate(compile_rules(scope, raw["x-kubernetes-validations"], self.known)):
             place = f"{path}.x-kubernetes-validations[{index}]"
             errors += self._check_costs(rule, scope, place)
             if rule.error:

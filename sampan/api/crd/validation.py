@@ -6,7 +6,7 @@ update may keep.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,6 +15,7 @@ from sampan.api.crd import definition
 from sampan.api.crd.approval import validate_approval
 from sampan.api.crd.conversion import has_known_review_version, is_ca_bundle, validate_conversion
 from sampan.api.crd.defaultchecks import has_defaults, prune_defaults
+from sampan.api.crd.expressions import Known
 from sampan.api.crd.internal import by_version, go_versions, internal_spec
 from sampan.api.crd.namechecks import validate_names, validate_required_names
 from sampan.api.crd.schemachecks import TYPES, Demands, check_atomic_set, check_map_keys
@@ -111,6 +112,21 @@ def any_schema(raw: Tree, holds: Callable[[Tree], bool]) -> bool:
     return holds(raw) or any(any_schema(inner, holds) for inner in inner_schemas(raw))
 
 
+def known_expressions(schemas: Iterable[Tree]) -> Known:
+    rules: set[str] = set()
+    messages: set[str] = set()
+
+    def note(raw: Tree) -> bool:
+        for rule in raw.get("x-kubernetes-validations") or ():
+            rules.add(rule.get("rule", ""))
+            messages.add(rule.get("messageExpression", ""))
+        return False
+
+    for raw in schemas:
+        any_schema(raw, note)
+    return Known(frozenset(rules), frozenset(messages))
+
+
 def _has_extensions(raw: Tree) -> bool:
     return any(
         raw.get(f"x-kubernetes-{name}") for name in ("embedded-resource", "int-or-string", "list-map-keys", "validations")
@@ -141,6 +157,7 @@ def _options_of(crd: Tree, old: Tree) -> _Options:
             structural=all(map(_is_structural, schemas)),
             pruned_defaults=all(prune_defaults(raw) == raw for raw in schemas if _is_structural(raw)),
             cheap_except=frozenset(unchanged),
+            known=known_expressions(schemas),
         ),
         schema_required="validation" in before or all(version.get("schema") for version in before["versions"]),
         review_version_required=has_known_review_version(conversion.get("conversionReviewVersions") or []),

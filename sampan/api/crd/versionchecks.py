@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from sampan.api.crd.defaultchecks import validate_defaults
+from sampan.api.crd.expressions import Known
 from sampan.api.crd.rulechecks import RuleContext
 from sampan.api.crd.schemachecks import Demands, check_schema, check_selectable
 from sampan.api.crd.structural import unsupported, validate_structural
@@ -54,6 +55,7 @@ class SchemaDemands:
     cheap_except: frozenset[str] = frozenset()
     """Versions whose rules may cost what they cost, for they did so before."""
     cheap_rules: bool = True
+    known: Known = field(default_factory=Known)
 
     def structurally(self) -> SchemaDemands:
         return replace(self, structural=True)
@@ -79,7 +81,7 @@ def validate_schema(holder: Tree | None, path: str, has_status: bool, demands: S
             problems = validate_defaults(raw, path, pruned=demands.pruned_defaults)
         errors += problems
         if not unreadable and not problems:
-            rules = RuleContext.root(raw, cheap=demands.cheap_rules)
+            rules = RuleContext.root(raw, cheap=demands.cheap_rules, known=demands.known)
     errors += check_schema(raw, path, demands.keywords, rules)
     if unreadable and not errors:
         errors.append(invalid(path, "", unreadable))

@@ -199,3 +199,18 @@ def test_a_changed_spec_is_a_new_generation_and_a_new_storage_version_is_remembe
     assert new["metadata"]["generation"] == 2
     assert new["status"]["storedVersions"] == ["v1", "v2"]
     assert old["status"]["storedVersions"] == ["v1"]
+
+
+def test_what_is_new_does_with_the_functions_of_the_version_before() -> None:
+    def versioned(rule: str, **more: str) -> Tree:
+        text = {"type": "string", "x-kubernetes-validations": [{"rule": rule, **more}]}
+        return definition(obj(spec=obj(text=text)))
+
+    new = versioned("isSemver(self)")
+    (error,) = definition_errors(new)
+    assert "undeclared reference to 'isSemver' (in container '')" in error
+    assert update_errors(new, versioned("self != ''")) == [error]
+    # A server of a later version let it in, and it stands where the definition moves it.
+    assert update_errors(versioned("isSemver(self)", message="no version"), created(new)) == []
+    (error,) = update_errors(versioned("isSemver(self)", messageExpression="string(isSemver(self))"), created(new))
+    assert "messageExpression compilation failed" in error

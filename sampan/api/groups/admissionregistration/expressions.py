@@ -9,14 +9,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from sampan.api.cel import CelError, CelType, Environment, Program, types
+from sampan.api.cel.environment import STORED
 from sampan.api.cel.errors import CelProgramError
 from sampan.api.cel.libraries.authorization import AUTHORIZER, RESOURCE_CHECK
 from sampan.api.cel.types import Kind
 from sampan.api.errors import FieldError, invalid
-
-STORED: Final = "1.33"
-NEW: Final = "1.32"
-"""What is written anew may only use what the version before understands, to which a cluster may have to go back."""
 
 OBJECT, OLD_OBJECT, PARAMS, REQUEST = "object", "oldObject", "params", "request"
 NAMESPACE, AUTHORIZED, REQUESTED, VARIABLES = "namespaceObject", "authorizer", "authorizer.requestResource", "variables"

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 
 from sampan.api import names
+from sampan.api.cel.environment import NEW
 from sampan.api.errors import FieldError, duplicate, invalid, not_supported, required
-from sampan.api.groups.admissionregistration.expressions import NEW, Scope, check_expression, check_variable
+from sampan.api.groups.admissionregistration.expressions import Scope, check_expression, check_variable
 from sampan.api.groups.admissionregistration.rules import (
     FAILURE_POLICIES,
     validate_choice,

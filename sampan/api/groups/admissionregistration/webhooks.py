@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sampan.api import names
+from sampan.api.cel.environment import NEW
 from sampan.api.errors import FieldError, duplicate, invalid, not_supported, required
-from sampan.api.groups.admissionregistration.expressions import NEW, Scope
+from sampan.api.groups.admissionregistration.expressions import Scope
 from sampan.api.groups.admissionregistration.rules import (
     FAILURE_POLICIES,
     MATCH_POLICIES,
