@@ -218,10 +218,13 @@ class Feed:
         """As `reach`, for a revision that a client names and that may never come: 504 after three seconds."""
         if revision <= self.revision:
             return
-        async with Tasks() as tasks:
-            reached = tasks.start(self.reach(revision), "reach a revision")
-            timer = tasks.start(self.clock.sleep(_FUTURE_WAIT_SECONDS), "give up on a revision")
-            await asyncio.wait((reached, timer), return_when=asyncio.FIRST_COMPLETED)
+        try:
+            async with Tasks() as tasks:
+                reached = tasks.start(self.reach(revision), "reach a revision")
+                timer = tasks.start(self.clock.sleep(_FUTURE_WAIT_SECONDS), "give up on a revision")
+                await asyncio.wait((reached, timer), return_when=asyncio.FIRST_COMPLETED)
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
         if revision > self.revision:
             raise too_large_resource_version(revision, self.revision)
 
