@@ -35,6 +35,11 @@ class Extension:
         self.instead: dict[str, Answer] = {}
         """By path, what is answered there and not what should be."""
 
+    @property
+    def asked(self) -> list[Request]:
+        """What it was asked of its resources, without what its availability is judged by."""
+        return [request for request in self.seen if request.path.startswith(f"{APIS}/")]
+
     def handle(self, request: Request) -> Answer:
         self.seen.append(request)
         if request.path in self.instead:

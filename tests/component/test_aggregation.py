@@ -30,7 +30,7 @@ def test_requests_go_to_the_extension_server_with_the_users_name(api: Api, tmp_p
         )  # fmt: skip
         tree = msgspec.json.decode(answer.body)
         assert (tree["path"], tree["query"]) == (path.replace("%2F", "%20"), "x=1")
-        seen = joined.extension.seen[-1]
+        seen = joined.extension.asked[-1]
         assert seen.headers["x-remote-user"] == "kubernetes-admin"
         assert "system:masters" in seen.header_values("x-remote-group")
         assert "system:authenticated" in seen.header_values("x-remote-group")
@@ -50,7 +50,7 @@ def test_this_servers_rules_guard_what_is_elsewhere(api: Api, tmp_path: Path) ->
         refused = await alice.request("GET", f"{APIS}/rates")
         assert refused.status == 403
         assert 'resource "rates" in API group "metrics.example.com"' in msgspec.json.decode(refused.body)["message"]
-        assert not joined.extension.seen
+        assert not joined.extension.asked
 
     with_extension(api, tmp_path, scenario)
 
@@ -123,7 +123,7 @@ def test_a_certificate_of_another_authority_is_not_trusted(api: Api, tmp_path: P
         joined.extension.seen.clear()
         answer = await joined.served.request("GET", f"{APIS}/rates")
         assert answer.status == 503 and b"certificate" in answer.body
-        assert not joined.extension.seen
+        assert not joined.extension.asked
 
     with_extension(api, tmp_path, scenario, ca_bundle=CA.create("somebody else").cert_pem)
 

@@ -38,7 +38,6 @@ from sampan.client.transport import HTTPResponse, Transport
 from sampan.lib.clock import rfc3339
 from sampan.lib.log import get_logger
 from sampan.lib.tasks import Tasks
-from sampan.store.base import StoreUnavailable
 
 _AGGREGATOR = User("system:kube-aggregator", groups=("system:masters",))
 _SECONDS = 30.0
@@ -104,15 +103,18 @@ class Availability:
             self._context.scheme.touch()
 
     async def _look_at(self, remote: Remote) -> None:
+        try:
+            await self._look(remote)
+        except Exception as error:  # the boundary of one APIService: the others, and this server, go on
+            log.warning("an APIService's condition could not be told", name=remote.name, error=repr(error))
+
+    async def _look(self, remote: Remote) -> None:
         verdict = await self._judge(remote)
         if verdict.available:
             remote.known = await _described(remote)
         elif remote.known is not None:
             remote.known = replace(remote.known, fresh=False, v3_url="", v2={})
-        try:
-            await self._write(remote.name, verdict)
-        except (StatusError, StoreUnavailable) as error:
-            log.warning("an APIService's condition could not be written", name=remote.name, error=repr(error))
+        await self._write(remote.name, verdict)
 
     async def _judge(self, remote: Remote) -> Verdict:
         namespace, name, port = remote.service
