@@ -44,6 +44,11 @@ class FieldError:
         return f"{self.field}: {self.message}"
 
 
+@dataclass(frozen=True, slots=True)
+class Forgiven(FieldError):
+    """A bad field that stood before an update and did not change: clients are warned of it."""
+
+
 class GoText(str):
     """A bad value in the form that Go prints it in, `%#v`."""
 

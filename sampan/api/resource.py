@@ -39,6 +39,7 @@ class Strategy:
     validate(new): semantic errors of an object, after defaults.
     validate_update(new, old): immutable fields and forbidden transitions; runs in addition to `validate`.
     validate_status(new, old): as `validate_update`, for the status subresource.
+    Of an update, errors that are Forgiven are warnings.
     """
 
     prepare_create: Callable[[Tree], None] = _nothing

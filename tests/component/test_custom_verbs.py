@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.component.conftest import Api, Served
-from tests.component.definitions import GROUP, Tree, crd, cron, crons, define, version
+from tests.component.definitions import GROUP, Tree, crd, cron, crons, define, redefine, version
 from tests.component.test_custom_versions import answer, both, conversion
 from tests.component.webhooks import webhook
 
@@ -158,5 +158,24 @@ def test_an_old_version_warns_on_every_answer(api: Api) -> None:
             '299 - "stable.example.com/v1beta1 CronTab is deprecated; use stable.example.com/v1 CronTab"'
         ]
         assert (await served.get(crons())).header("warning") == []
+
+    api(scenario)
+
+
+def test_a_rule_made_stricter_warns_of_what_stood_before_it(api: Api) -> None:
+    def ruled(most: int) -> Tree:
+        replicas = {"type": "integer", "x-kubernetes-validations": [{"rule": f"self <= {most}", "message": f"at most {most}"}]}
+        spec = {"type": "object", "properties": {"replicas": replicas, "image": {"type": "string"}}}
+        return version(schema={"type": "object", "properties": {"spec": spec}})
+
+    async def scenario(served: Served) -> None:
+        definition = await define(served, crd("CronTab", ruled(9)))
+        await served.request("POST", crons(), cron("a", replicas=5))
+        await redefine(served, definition, versions=[ruled(3)])
+        kept = await served.patch(crons(name="a"), {"spec": {"image": "x:1"}})
+        assert (kept.status, kept.tree["spec"]["image"]) == (200, "x:1")
+        assert kept.header("warning") == ['299 - "spec.replicas: Invalid value: \\"integer\\": at most 3"']
+        refused = await served.patch(crons(name="a"), {"spec": {"replicas": 6}})
+        assert (refused.status, refused.header("warning")) == (422, [])
 
     api(scenario)

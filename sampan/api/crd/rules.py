@@ -14,7 +14,7 @@ from sampan.api.crd.correlation import OldItems, Pair
 from sampan.api.crd.expressions import Bindings, NoTypeError, Rule, Scope, compile_rules
 from sampan.api.crd.structure import Structure, Tree, Value
 from sampan.api.crd.verdict import NOWHERE
-from sampan.api.errors import FieldError, duplicate, forbidden_field, invalid, required
+from sampan.api.errors import FieldError, Forgiven, duplicate, forbidden_field, invalid, required
 from sampan.api.gotext import quoted
 
 BUDGET: Final = RUNTIME_COST_BUDGET
@@ -45,7 +45,7 @@ class Rules:
         self.values = rules_of(structure.additional, root=structure.additional.embedded) if structure.additional else None
 
     def validate(self, new: Tree, pair: Pair | None) -> list[FieldError]:
-        """Errors of an object; `pair` has the one that it replaces."""
+        """Errors of an object, Forgiven ones too; `pair` has the one that it replaces."""
         return _Run(BUDGET).start(self, new, "", None if pair is None else pair.old, pair)
 
     def validate_default(self, default: Value, path: str, budget: int) -> tuple[list[FieldError], int]:
@@ -166,8 +166,9 @@ class _Run:
         if rule.field_path:
             place = f"{path}.{rule.field_path}" if path else rule.field_path
         failure = self._failed(rule, bindings, place, type_)
-        if rule.uses_old_self or not forgiving.forgives:
-            self.errors.append(failure)
+        if not rule.uses_old_self and forgiving.forgives:
+            failure = Forgiven(failure.reason, failure.field, failure.message)
+        self.errors.append(failure)
 
     def _evaluate(self, rule: Rule, bindings: Bindings, place: str, type_: str) -> object:
         """Raises CelRuntimeError, _Spent."""

@@ -18,6 +18,7 @@ from sampan.api.errors import (
     ALREADY_EXISTS,
     OBJECT_MODIFIED,
     FieldError,
+    Forgiven,
     GoText,
     StatusError,
     already_exists,
@@ -330,7 +331,11 @@ class Registry:
         try:
             errors = validate_metadata_update(tree, old, any_finalizer=resource.takes_any_finalizer)
             errors += self.owners.problems(managed, sent)
-            errors += part.validate(tree, old)
+            for error in part.validate(tree, old):
+                if isinstance(error, Forgiven):
+                    by.warnings.append(str(error))
+                else:
+                    errors.append(error)
             if errors:
                 raise self.invalid(name, errors)
             if part is self.main and resource.strategy.warn is not None:

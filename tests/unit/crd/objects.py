@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 from sampan.api.crd.resources import build_resources
-from sampan.api.errors import FieldError
+from sampan.api.errors import FieldError, Forgiven
 from sampan.api.groups.apiextensions.customresourcedefinition import RESOURCE as DEFINITIONS
 from sampan.api.resource import Resource
 
@@ -104,4 +104,4 @@ def object_errors(kind: Resource, spec: Any = _UNSET, **fields: Any) -> list[str
 
 def change_errors(kind: Resource, new: Tree, old: Tree) -> list[str]:
     assert kind.strategy.validate_change is not None
-    return words(kind.strategy.validate_change(new, old))
+    return words([error for error in kind.strategy.validate_change(new, old) if not isinstance(error, Forgiven)])
