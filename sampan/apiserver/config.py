@@ -41,6 +41,8 @@ class APIServerConfig:
     proxy_client_key_pem: bytes = field(default=b"", repr=False)
     event_ttl_seconds: int = 3600
     request_timeout_seconds: float = 60.0
+    shutdown_delay_seconds: float = 0.0
+    """How long it still serves once it was told to stop, /readyz saying so."""
     max_requests_inflight: int = 600
     """How many requests run at once, long ones apart; priority and fairness divides them. Upstream's two limits together."""
     max_body_bytes: int = 3 * 1024 * 1024

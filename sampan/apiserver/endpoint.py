@@ -256,6 +256,8 @@ class Endpoint:
             await self._feed.catch_up()
         if creates and self.registry.cache.get(info.namespace, info.name) is None:
             self._check_may_create(request.user, info)
+            # What is sent with the uid of a life that is over is not brought back by this.
+            check_uid(tree["metadata"], {"name": info.name}, self.resource, self.registry.cache.key(info.namespace, info.name))
             tree["metadata"].pop("resourceVersion", None)
             return self._show(request, await self.registry.create(tree, self.space(info), by), 201)
         drop_repeated_owners(tree["metadata"], by.warnings)

@@ -8,7 +8,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from sampan import GIT_VERSION, KUBERNETES_MAJOR, KUBERNETES_MINOR
 from sampan.apiserver.answers import json_answer, method_not_allowed, text_answer
 from sampan.lib.http import Answer, Handler, Request, Response
+from sampan.lib.log import get_logger
 from sampan.lib.metrics import CONTENT_TYPE, exposition
+
+log = get_logger("apiserver")
 
 Check = Callable[[], str]
 """Of one thing health depends on: why it is bad, "" if it is well."""
@@ -19,14 +22,26 @@ def health_pages(name: str, checks: Mapping[str, Check]) -> dict[str, Handler]:
 
     def whole(request: Request) -> Answer:
         excluded = set(request.repeated("exclude"))
-        found = {check: why() for check, why in checks.items() if check not in excluded}
-        failed = [check for check, why in found.items() if why]
-        if not failed and "verbose" not in request.parameters():
+        lines: list[str] = []
+        failed: dict[str, str] = {}
+        for check, why in checks.items():
+            if check in excluded:
+                lines.append(f"[+]{check} excluded: ok")
+            elif problem := why():
+                failed[check] = problem
+                # Why is for those who may see the check itself, and for the log.
+                lines.append(f"[-]{check} failed: reason withheld")
+            else:
+                lines.append(f"[+]{check} ok")
+        if unknown := sorted(excluded - set(checks)):
+            shown = ", ".join(f'"{check}"' for check in unknown)
+            lines.append(f"warn: some health checks cannot be excluded: no matches for {shown}")
+        if failed:
+            log.info("a health check failed", name=name, failed=failed)
+            return text_answer("\n".join([*lines, f"{name} check failed"]) + "\n", 500)
+        if "verbose" not in request.parameters():
             return text_answer("ok")
-        lines = [f"[-]{check} failed: {why}" if why else f"[+]{check} ok" for check, why in found.items()]
-        lines += [f"[+]{check} excluded: ok" for check in sorted(excluded & set(checks))]
-        lines.append(f"{name} check {'failed' if failed else 'passed'}")
-        return text_answer("\n".join(lines) + "\n", 500 if failed else 200)
+        return text_answer("\n".join([*lines, f"{name} check passed"]) + "\n")
 
     def single(why: Check) -> Handler:
         def page(request: Request) -> Answer:

@@ -157,7 +157,11 @@ class APIServer:
         self._stopping = True
         if self._service is not None:
             await self._service.leave()
-        self._end_watches()
+        if self._ready and self.config.shutdown_delay_seconds:
+            # Whoever sends clients here hears from readyz meanwhile that it should not.
+            await self.clock.sleep(self.config.shutdown_delay_seconds)
+        for hub in self.registries.hubs():
+            hub.close()
         await self._http.stop(grace_seconds)
         await self.context.kubelets.close()
         await self.context.backends.close()

@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import re
 
+from sampan.api import duration
 from sampan.cmd import datastoreoptions, process
 from sampan.cmd.cluster.shell import ClusterError
 
@@ -57,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--proxy-client-cert-file", default="", metavar="FILE", help="what the server shows to those behind APIServices")
     add("--proxy-client-key-file", default="", metavar="FILE", help="its key")
     add("--max-requests-inflight", type=int, default=600, metavar="N", help="requests that run at once (%(default)s)")
+    add("--shutdown-delay-duration", default="0s", metavar="TIME", help="serve on, unready, after SIGTERM (%(default)s)")
     add("--event-ttl", type=int, default=3600, metavar="SECONDS", help="how long Events are kept (%(default)s)")
     process.add_arguments(parser)
 
@@ -88,6 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
         requestheader_allowed_names=[name for name in arguments.requestheader_allowed_names.split(",") if name],
         proxy_client_cert_pem=process.read_file(arguments.proxy_client_cert_file, "--proxy-client-cert-file"),
         proxy_client_key_pem=process.read_file(arguments.proxy_client_key_file, "--proxy-client-key-file"),
+        shutdown_delay_seconds=seconds_of(arguments.shutdown_delay_duration, "--shutdown-delay-duration"),
         max_requests_inflight=arguments.max_requests_inflight,
         event_ttl_seconds=arguments.event_ttl,
     )
@@ -110,6 +113,14 @@ def run(arguments: argparse.Namespace) -> int:
             await server.stop(STOP_SECONDS)
 
     return process.serve("apiserver", arguments, work)
+
+
+def seconds_of(text: str, flag: str) -> float:
+    """Of a duration such as "1m30s". Raises ClusterError."""
+    try:
+        return duration.parse(text)
+    except ValueError as error:
+        raise ClusterError(f"{flag}: {error}") from None
 
 
 def keys_of(path: str) -> list[bytes]:

@@ -127,6 +127,8 @@ class Stream:
     status: int = 200
     content_type: str = JSON_TYPE
     headers: tuple[tuple[str, str], ...] = ()
+    whole: bool = False
+    """Whether its end says something, so that it is waited for when the server drains, rather than ended as if it were over."""
 
 
 class Duplex(Protocol):

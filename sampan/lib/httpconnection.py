@@ -28,8 +28,7 @@ log = get_logger("http")
 LINGER_SECONDS = 1.0
 JOIN_BYTES = 128 * 1024
 """Above this a body is handed over uncopied, at the price of a TLS record for the head."""
-MAX_QUEUED = 32
-"""Pipelined requests held before reading stops."""
+MAX_QUEUED = 32  # pipelined requests held before reading stops
 EARLY_BYTES = 64 * 1024
 
 
@@ -39,7 +38,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_body", "_body_bytes", "_busy", "_discarding", "_duplex", "_early", "_gate", "_handler", "_head_bytes", "_headers",
         "_in_body", "_is_old", "_limits", "_linger", "_parser", "_queue", "_repeated", "_request_headers", "_server",
-        "_since", "_sink", "_stalled_since", "_stream_task", "_transport", "_upgrading", "_url", "peer",
+        "_since", "_sink", "_stalled_since", "_stream_is_whole", "_stream_task", "_transport", "_upgrading", "_url", "peer",
     )  # fmt: skip
 
     def __init__(self, server: HTTPServer) -> None:
@@ -67,6 +66,7 @@ class Connection(asyncio.Protocol):
         self._duplex: TransportDuplex | None = None
         self._sink: ChunkedSink | None = None
         self._stream_task: asyncio.Task[None] | None = None
+        self._stream_is_whole = False
         self._linger: asyncio.TimerHandle | None = None
         self._stalled_since = 0.0
 
@@ -272,12 +272,11 @@ class Connection(asyncio.Protocol):
         except Exception:
             log.exception("answer broke off", method=request.method, path=request.path)
             self._transport.abort()
-        self._busy = False
         if keep_alive and not self._server.draining:
+            self._busy = False
             self._next()
         else:
-            self._transport.close()
-            self._server.answered()
+            self._transport.close()  # and busy it stays until what is written is sent
 
     async def _stream(self, request: Request, stream: Stream, keep_alive: bool) -> bool:
         """Returns whether the connection can be used on."""
@@ -289,6 +288,7 @@ class Connection(asyncio.Protocol):
         is_head = request.method == "HEAD"
         sink = self._sink = ChunkedSink(self._transport, self._gate, chunked, silent=is_head)
         task = self._stream_task = asyncio.current_task()
+        self._stream_is_whole = stream.whole
         if task is not None and (is_head or self._transport.is_closing()):
             task.cancel()  # it is run up to its first wait all the same, so that it lets go of what it holds
         try:
@@ -369,11 +369,11 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_answering(self) -> bool:
-        return self._busy and self._duplex is None and not self._discarding
+        return (self._busy or self._gate.paused) and self._duplex is None and not self._discarding
 
     def wind_down(self) -> None:
         """The server drains: end streams, close what is idle; answers in progress close the connection behind them."""
-        if self._stream_task is not None:
+        if self._stream_task is not None and not self._stream_is_whole:
             self._stream_task.cancel()
         elif not self._busy and not self._url:
             self._transport.close()

@@ -69,7 +69,7 @@ class HTTPServer:
         self._timeouts = timeouts or Timeouts()
         self._listeners: list[asyncio.Server] = []
         self._started = False
-        self._empty = asyncio.Event()
+        self._one_less = asyncio.Event()
 
     async def start(self, host: str = "", port: int = 0, *, sock: socket.socket | None = None) -> int:
         """Listen on an address (port 0: a free one) or an existing socket; returns the port. Raises OSError."""
@@ -106,23 +106,19 @@ class HTTPServer:
             await self.tasks.__aexit__(None, None, None)
 
     async def _wait_for_answers(self, grace_seconds: float) -> None:
-        self._empty.clear()
+        self._one_less.clear()
         try:
             async with asyncio.timeout(grace_seconds):
                 while any(connection.is_answering for connection in self.connections):
-                    await self._empty.wait()
-                    self._empty.clear()
+                    await self._one_less.wait()
+                    self._one_less.clear()
         except TimeoutError:
             log.warning("requests cut at shutdown", connections=len(self.connections))
 
     def lost(self, connection: Connection) -> None:
         """A connection ended."""
         self.connections.discard(connection)
-        self._empty.set()
-
-    def answered(self) -> None:
-        """While draining: a connection finished an answer."""
-        self._empty.set()
+        self._one_less.set()
 
     def head(self, status: int, content_type: str) -> bytes:
         """The head of an answer up to and with "Content-Length: "."""

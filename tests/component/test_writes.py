@@ -117,6 +117,9 @@ def test_a_kind_may_insist_on_a_revision_or_be_made_by_an_update(api: Api) -> No
         lease = {"metadata": {"name": "l", "resourceVersion": "7"}}
         made = await server.request("PUT", f"{LEASES}/l", lease)
         assert made.status == 201, "there is none, so the revision is of no importance"
+        bygone = await server.request("PUT", f"{LEASES}/gone", {"metadata": {"name": "gone", "uid": "u"}})
+        assert (bygone.status, bygone.tree["reason"]) == (409, "Conflict"), "an object that was deleted does not rise again"
+        assert bygone.message.endswith("Precondition failed: UID in precondition: u, UID in object meta: ")
         blind = await server.request("PUT", f"{LEASES}/l", {"metadata": {"name": "l"}})
         assert (blind.status, blind.message) == (
             422,

@@ -75,7 +75,7 @@ SAMPLES: dict[tuple[str, str], Tree] = {
         "type": "Normal",
         "message": "m",
     },
-    ("", "LimitRange"): {"spec": {"limits": [{"type": "Pod", "max": {"memory": "64Gi"}}]}},
+    ("", "LimitRange"): {"spec": {"limits": [{"type": "PersistentVolumeClaim", "max": {"storage": "64Gi"}}]}},
     ("", "Namespace"): {},
     ("", "Node"): {"spec": {"podCIDR": "10.1.0.0/24", "podCIDRs": ["10.1.0.0/24"]}},
     ("", "PersistentVolumeClaim"): {"spec": CLAIM},

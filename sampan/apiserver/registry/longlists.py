@@ -37,7 +37,7 @@ def stream_list(request: Request, view: View, objects: Sequence[CachedObject], m
                 sink.write(pack.flush())
 
     headers = (("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")) if packed else ()
-    return Stream(produce, content_type=view.content_type, headers=headers)
+    return Stream(produce, content_type=view.content_type, headers=headers, whole=True)
 
 
 def _is_large(objects: Sequence[CachedObject]) -> bool:
