@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 PATH=$PWD/.venv/bin:$PATH
 
-echo "== unit, component, conformance, examples"
-python -m pytest -q tests/unit tests/component tests/conformance examples
+echo "== unit, component, conformance, fuzz, examples"
+python -m pytest -q tests/unit tests/component tests/conformance tests/fuzz examples
 echo "== e2e"
 python -m pytest -q tests/e2e
