@@ -25,8 +25,17 @@ class EtcdServer:
     """One member, of a cluster of those with `peers`' ports. After `kill` or `stop`, `start` begins it again on its old ports
     with what it had written."""
 
-    def __init__(self, directory: Path, *flags: str, scheme: str = "http", peers: Sequence[int] = (), number: int = 0) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *flags: str,
+        scheme: str = "http",
+        peers: Sequence[int] = (),
+        number: int = 0,
+        binary: Path = BINARY,
+    ) -> None:
         self.directory = directory
+        self._binary = binary
         directory.mkdir(exist_ok=True)
         peers = peers or (free_port(),)
         self.endpoint, self._health = f"127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"
@@ -55,7 +64,7 @@ class EtcdServer:
     def begin(self) -> None:
         """As `start`, without waiting for the others that it needs for a quorum."""
         with (self.directory / "log").open("ab") as log:
-            self._process = subprocess.Popen([BINARY, *self._flags], stdout=log, stderr=log)
+            self._process = subprocess.Popen([self._binary, *self._flags], stdout=log, stderr=log)
 
     def wait(self) -> None:
         assert self._process is not None

@@ -21,6 +21,7 @@ def test_what_a_definition_defines_is_served_once_it_is_established(api: Api) ->
         assert made.tree["spec"] == {"image": "x", "replicas": 1}
         listed = (await served.get(crons())).tree
         assert (listed["kind"], listed["apiVersion"]) == ("CronTabList", "stable.example.com/v1")
+        assert listed["metadata"]["continue"] == ""
         assert listed["items"] == [made.tree]
         assert (await served.get(crons(name="a"))).tree == made.tree
 

@@ -82,7 +82,8 @@ class _Headed:
 
     content_type = JSON_TYPE
 
-    def __init__(self, group_version: str, kind: str, list_kind: str = "") -> None:
+    def __init__(self, group_version: str, kind: str, list_kind: str = "", *, custom: bool = False) -> None:
+        self._custom = custom
         self._head = object_head(group_version, kind)
         list_head = object_head(group_version, list_kind or kind + "List")
         self._list_head = list_head + b'"metadata":%b,"items":['
@@ -94,6 +95,9 @@ class _Headed:
         return self._head + b'"metadata":%b}' % bookmark_metadata(revision, self._initial_end if initial_end else b"")
 
     def list_head(self, metadata: bytes) -> bytes:
+        # Lists of custom resources say, too, that there is no more.
+        if self._custom and b'"continue":' not in metadata:
+            metadata = b'{"continue":"",' + metadata[1:]
         return self._list_head % metadata
 
 
@@ -103,7 +107,7 @@ class StoredView(_Headed):
     is_stored_form = True
 
     def __init__(self, resource: Resource) -> None:
-        super().__init__(resource.group_version, resource.kind, resource.list_kind)
+        super().__init__(resource.group_version, resource.kind, resource.list_kind, custom=resource.custom_schema is not None)
         self.identity = "stored"
 
     def object(self, obj: CachedObject) -> bytes:
@@ -143,7 +147,7 @@ class ConvertedView(_Headed):
     is_stored_form = False
 
     def __init__(self, resource: Resource, from_stored: Callable[[Tree], Tree]) -> None:
-        super().__init__(resource.group_version, resource.kind, resource.list_kind)
+        super().__init__(resource.group_version, resource.kind, resource.list_kind, custom=resource.custom_schema is not None)
         self.identity = resource.group_version
         self._kind = resource.kind
         self._from_stored = from_stored
