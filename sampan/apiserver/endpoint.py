@@ -67,9 +67,10 @@ Reply = Answer | Awaitable[Answer]
 
 # Kinds whose DELETE answers with the object rather than a Status, as upstream's ReturnDeletedObject says.
 _DELETE_OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
-_RETURNS_DELETED = frozenset(
-    ("pods", "services", "serviceaccounts", "persistentvolumes", "persistentvolumeclaims", "resourcequotas", "podtemplates")
-)
+_RETURNS_DELETED = {
+    *("namespaces", "pods", "services", "serviceaccounts", "persistentvolumes", "persistentvolumeclaims", "resourcequotas"),
+    *("podtemplates", "csidrivers", "csinodes", "storageclasses", "volumeattachments"),
+}
 
 
 _APPLY_TRIES = 5
@@ -337,7 +338,7 @@ class Endpoint:
         options = self._delete_options(request, request.parameters())
         by = Caller(request.user, options.dry_run, request.attributes.warnings)
         found = await delete(self.registry, info.namespace, info.name, options, by)
-        if found.gone and self.resource.plural not in _RETURNS_DELETED:
+        if found.gone and (self.resource.plural not in _RETURNS_DELETED or self.resource.custom_schema is not None):
             answer = dress(request, _encode(_success(self.resource, found.object)), form)
             answer.headers += self._warnings
             return answer

@@ -38,6 +38,9 @@ def test_a_delete_answers_with_what_it_deleted(api: Api) -> None:
         assert answer.tree["details"] == {"name": "a", "kind": "configmaps", "uid": uid}
         again = await server.delete(A)
         assert (again.status, again.message) == (404, 'configmaps "a" not found')
+        classes = "/apis/storage.k8s.io/v1/storageclasses"
+        made = await server.request("POST", classes, {"metadata": {"name": "fast"}, "provisioner": "example.com/p"})
+        assert (await server.delete(classes + "/fast")).tree["metadata"]["uid"] == made.tree["metadata"]["uid"]
 
     api(scenario)
 
@@ -265,6 +268,13 @@ def test_a_namespace_goes_in_two_steps(api: Api) -> None:
         path = core("namespaces", "", "x")
         marked = (await server.delete(path)).tree
         assert marked["status"]["phase"] == "Terminating" and marked["metadata"]["deletionTimestamp"]
+        assert "deletionGracePeriodSeconds" not in marked["metadata"]
+        other = await server.delete(path, {"preconditions": {"uid": "u"}})
+        assert (other.status, other.message) == (
+            409,
+            'Operation cannot be fulfilled on namespaces "x": Precondition failed: UID in precondition: u, '
+            f"UID in object meta: {marked['metadata']['uid']}",
+        )
         refused = await server.create("configmaps", {"metadata": {"name": "a"}}, "x")
         assert (refused.status, refused.message) == (
             403,

@@ -47,6 +47,8 @@ log = get_logger("apiserver")
 class DefinitionHooks(Hooks):
     """A definition's first delete marks it and leaves the rest to the removal."""
 
+    begins_deletion = True
+
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 

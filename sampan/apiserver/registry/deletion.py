@@ -51,7 +51,7 @@ async def delete(
             if current is None:
                 raise registry.not_found(name)
             old = registry.tree_of(current)
-            _check_preconditions(resource, old, options)
+            _check_preconditions(registry, old, options)
             if by.admits:
                 attributes = Attributes(
                     DELETE, resource, namespace, name, by.user, None, old, "", options.dry_run, by.warnings, options
@@ -86,9 +86,10 @@ async def delete_collection(
     return listed
 
 
-def _check_preconditions(resource: Resource, old: Tree, options: DeleteOptions) -> None:
-    meta = old["metadata"]
-    why = ""
+def _check_preconditions(registry: Registry, old: Tree, options: DeleteOptions) -> None:
+    resource, meta, why = registry.resource, old["metadata"], ""
+    if registry.hooks.begins_deletion:
+        _check_first_step(resource, meta, options)
     if options.uid is not None and options.uid != meta.get("uid"):
         why = (
             f"the UID in the precondition ({options.uid}) does not match the UID in record ({meta.get('uid', '')}). "
@@ -104,6 +105,15 @@ def _check_preconditions(resource: Resource, old: Tree, options: DeleteOptions) 
         raise conflict(resource.kind, resource.group, meta["name"], why)
 
 
+def _check_first_step(resource: Resource, meta: Tree, options: DeleteOptions) -> None:
+    """Upstream has other words where the kind begins its deletion itself."""
+    wanted = (("UID", options.uid, meta.get("uid", "")), ("ResourceVersion", options.resource_version, meta["resourceVersion"]))
+    for what, expected, found in wanted:
+        if expected is not None and expected != found:
+            why = f"Precondition failed: {what} in precondition: {expected}, {what} in object meta: {found}"
+            raise conflict(resource.plural, resource.group, meta["name"], why)
+
+
 async def _delete(registry: Registry, current: CachedObject, options: DeleteOptions) -> Deleted:
     new = registry.tree_of(current)
     old = registry.tree_of(current)
@@ -114,6 +124,13 @@ async def _delete(registry: Registry, current: CachedObject, options: DeleteOpti
     finalizers = _finalizers(registry.resource, new["metadata"], options)
     _set_finalizers(new, finalizers)
     waits = bool(finalizers) or registry.hooks.holds(new)
+    if waits and registry.hooks.begins_deletion:
+        if "deletionTimestamp" not in new["metadata"]:
+            new["metadata"]["deletionTimestamp"] = timestamp(now)
+            registry.hooks.mark_deleted(new)
+            return Deleted(await registry.write(current, new, options.dry_run), False)
+        if registry.hooks.holds(new):
+            return Deleted(current, False)
     if period == 0 and not waits:
         return Deleted(await registry.remove(current, new, options.dry_run), True)
     if period == 0:

@@ -19,6 +19,9 @@ def nothing() -> None:
 class Hooks:
     """Of most kinds: nothing beside the store; an object whose deletion waited for finalizers goes with the last of them."""
 
+    begins_deletion = False
+    """Whether the kind has a first step of its own of being deleted: no grace, no new generation, the end left to others."""
+
     def begin_create(self, new: Tree, dry_run: bool) -> Undo:
         """Called before a create is checked; may fill in `new`. What it returns is called if the create fails."""
         return nothing

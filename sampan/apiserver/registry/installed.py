@@ -15,6 +15,8 @@ from sampan.apiserver.subresources.approval import status_part
 class NamespaceHooks(Hooks):
     """A namespace goes when its spec.finalizers, which stand for its content, are gone as well."""
 
+    begins_deletion = True
+
     def holds(self, tree: Tree) -> bool:
         return bool(tree.get("spec", {}).get("finalizers"))
 
