@@ -1,0 +1,126 @@
+"""Two servers that are asked the same, and the account of how they answered.
+
+def test_an_object_is_read_back(pair: Pair) -> None:
+    pair.ask("POST", "/api/v1/namespaces", {"metadata": {"name": "a"}}, keep={"rv": "metadata.resourceVersion"})
+    pair.ask("GET", "/api/v1/namespaces/a?resourceVersion={rv}")
+    pair.agree()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from sampan.client.transport import Transport
+from tests.component.conftest import Answer, Served
+from tests.upstream.comparing import Difference, differences
+from tests.upstream.explained import is_explained, reworded
+from tests.upstream.normal import HEADERS, plain_body, plain_text
+
+Tree = dict[str, Any]
+_KEPT = re.compile(r"\{(\w+)\}")
+_JSON = "application/json"
+
+
+@dataclass
+class Side:
+    """One of the two: a connection, and what its answers gave for later requests."""
+
+    transport: Transport
+    kept: dict[str, str] = field(default_factory=dict)
+
+    async def ask(self, method: str, path: str, body: Any, options: dict[str, Any]) -> Answer:
+        path, _, query = self._filled(path).partition("?")
+        raw = body if isinstance(body, bytes) else b"" if body is None else self._filled(json.dumps(body)).encode()
+        by = options.get("by", self.transport)
+        given = {name: value for name, value in options.items() if name != "by"}
+        got = await by.request(method, path, query=parse_qsl(query, keep_blank_values=True), body=raw, **given)
+        try:
+            tree = json.loads(got.body)
+        except ValueError:
+            tree = None
+        return Answer(got.status, list(got.headers.items()), tree, got.body)
+
+    def _filled(self, text: str) -> str:
+        return _KEPT.sub(lambda found: self.kept.get(found[1], found[0]), text)
+
+    def keep(self, answer: Answer, names: Mapping[str, str]) -> None:
+        for name, path in names.items():
+            value = answer.tree
+            for step in path.split("."):
+                value = value[int(step)] if isinstance(value, list) else (value or {}).get(step)
+            self.kept[name] = str(value)
+
+
+@dataclass
+class Account:
+    """What the comparison came to."""
+
+    requests: int = 0
+    explained: dict[str, int] = field(default_factory=dict)
+    left: list[str] = field(default_factory=list)
+
+
+class Pair:
+    def __init__(self, runner: asyncio.Runner, theirs: Side, ours: Side, served: Served, account: Account) -> None:
+        self._runner = runner
+        self.theirs, self.ours = theirs, ours
+        self.served = served
+        self.account = account
+        self._found: list[str] = []
+
+    def both(self, method: str, path: str, body: Any = None, **options: Any) -> tuple[Answer, Answer]:
+        """The answers of upstream and of Sampan, whatever they are."""
+
+        async def asked() -> tuple[Answer, Answer]:
+            async with asyncio.timeout(60):
+                return await asyncio.gather(
+                    self.theirs.ask(method, path, body, options), self.ours.ask(method, path, copy.deepcopy(body), options)
+                )
+
+        return self._runner.run(asked())
+
+    def ask(
+        self, method: str, path: str, body: Any = None, *, keep: Mapping[str, str] | None = None, note: str = "", **options: Any
+    ) -> tuple[Answer, Answer]:
+        """The answers, compared. `keep`: names for what is found in each, for `{name}` in later requests."""
+        answers = self.both(method, path, body, **options)
+        for side, answer in zip((self.theirs, self.ours), answers, strict=True):
+            side.keep(answer, keep or {})
+        theirs, ours = (shown(answer) for answer in answers)
+        request = f"{method} {path}"
+        self.account.requests += 1
+        for found in differences(reworded(theirs), ours):
+            reason = is_explained(request, found)
+            if reason:
+                self.account.explained[reason] = self.account.explained.get(reason, 0) + 1
+            else:
+                self._found.append(_told(request, body, note, found))
+        return answers
+
+    def agree(self) -> None:
+        """Fails with everything that differed since the last time."""
+        found, self._found = self._found, []
+        self.account.left += found
+        assert not found, f"{len(found)} differences\n" + "\n".join(found)
+
+
+def shown(answer: Answer) -> Tree:
+    """What is compared of an answer."""
+    headers: dict[str, list[str]] = {}
+    for name, value in answer.headers:
+        if name.lower() in HEADERS:
+            headers.setdefault(name.lower(), []).append(plain_text(value))
+    content_type = (headers.get("content-type") or [""])[0]
+    return {"status": answer.status, "headers": headers, "body": plain_body(answer.body, content_type)}
+
+
+def _told(request: str, body: Any, note: str, found: Difference) -> str:
+    sent = "" if body is None else f" {json.dumps(body)[:300]}" if not isinstance(body, bytes) else f" {body[:200]!r}"
+    return f"  {request}{sent} {note}\n    {found}"
