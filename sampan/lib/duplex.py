@@ -50,19 +50,19 @@ class Gate:
             raise ConnectionResetError("the connection is closed")
 
 
-class TransportDuplex:
-    """A `Duplex` over `transport`; the protocol that owns the transport feeds it.
+class Inflow:
+    """What a peer sends, for a reader; the protocol that owns the transport feeds it.
 
     Reading is paused while more than `HIGH_WATER_BYTES` wait unread, so a slow reader slows the peer.
     """
 
-    def __init__(self, transport: asyncio.Transport, gate: Gate) -> None:
+    def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._gate = gate
         self._chunks: deque[bytes] = deque()
         self._unread_bytes = 0
         self._reading_paused = False
         self._ended = False
+        self._error: ConnectionError | None = None
         self._reader: asyncio.Future[None] | None = None
 
     def feed(self, data: bytes) -> None:
@@ -75,9 +75,12 @@ class TransportDuplex:
             self._transport.pause_reading()
         self._wake()
 
-    def feed_eof(self) -> None:
-        self._ended = True
-        self._wake()
+    def feed_eof(self, error: ConnectionError | None = None) -> None:
+        """The end; with an error it is none, and whoever has read what came hears of it."""
+        if not self._ended:
+            self._ended = True
+            self._error = error
+            self._wake()
 
     def _wake(self) -> None:
         reader, self._reader = self._reader, None
@@ -85,8 +88,11 @@ class TransportDuplex:
             reader.set_result(None)
 
     async def read(self) -> bytes:
+        """Some bytes; b"" at the end."""
         while not self._chunks:
             if self._ended:
+                if self._error is not None:
+                    raise self._error
                 return b""
             self._reader = asyncio.get_running_loop().create_future()
             await self._reader
@@ -96,6 +102,14 @@ class TransportDuplex:
             self._reading_paused = False
             self._transport.resume_reading()
         return data
+
+
+class TransportDuplex(Inflow):
+    """A `Duplex` over `transport`."""
+
+    def __init__(self, transport: asyncio.Transport, gate: Gate) -> None:
+        super().__init__(transport)
+        self._gate = gate
 
     def write(self, data: bytes) -> None:
         if not self._transport.is_closing():

@@ -12,8 +12,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl
+
+if TYPE_CHECKING:
+    from asyncio import Task
+
+    from sampan.lib.httpbody import IncomingBody
 
 JSON_TYPE = "application/json"
 _NO_HEADERS: Mapping[str, list[str]] = {}
@@ -34,11 +39,14 @@ class Query(dict[str, str]):
 
 
 class Request:
-    """One request. `path` is percent-decoded, `query` raw; header names are lower case; `body` is whole."""
+    """One request. `path` is percent-decoded, `query` raw; header names are lower case; `body` is whole.
+
+    Unless `incoming` is there, from which it is then to be read.
+    """
 
     __slots__ = (
-        "answer_headers", "attributes", "body", "headers", "method", "path", "peer", "query", "raw_path", "received",
-        "repeated_headers", "user",
+        "answer_headers", "attributes", "body", "headers", "incoming", "method", "path", "peer", "query", "raw_path",
+        "received", "repeated_headers", "user",
     )  # fmt: skip
 
     def __init__(
@@ -51,10 +59,11 @@ class Request:
         self.headers = headers
         self.body = body
         self.peer = peer
+        self.incoming: IncomingBody | None = None
         self.repeated_headers: Mapping[str, list[str]] = _NO_HEADERS
         """The values of headers that came more than once; in `headers` they are joined with ", "."""
         self.received: float = 0.0
-        """Monotonic seconds when the last byte of the request came."""
+        """Monotonic seconds when the last byte of the request came, or of its head if its body is incoming."""
         self.user: Any = None
         """Set by authentication."""
         self.answer_headers: tuple[tuple[str, str], ...] = ()
@@ -80,7 +89,7 @@ class Request:
 class Peer:
     """The other end of a connection; one object for the connection's life, so it can carry what was learnt of it."""
 
-    __slots__ = ("address", "certificate", "identity")
+    __slots__ = ("address", "certificate", "dependents", "identity")
 
     def __init__(self, address: str, certificate: bytes | None) -> None:
         self.address = address
@@ -88,6 +97,8 @@ class Peer:
         """DER of the verified client certificate, None where none was shown."""
         self.identity: Any = None
         """For authentication to remember who the certificate is."""
+        self.dependents: set[Task[Any]] = set()
+        """What is cancelled when the connection is lost: work that nobody else has a use for."""
 
 
 @dataclass(slots=True)

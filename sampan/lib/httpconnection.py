@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection of the server: parse, dispatch, answer in order; then perhaps become a raw duplex.
+"""One HTTP/1.1 connection of the server: dispatch, answer in order; then perhaps become a raw duplex.
 
 A request whose handler answers at once never leaves `data_received`: no task, no future, one write. Everything else
 (awaited answers, streams, upgrades, pipelined requests behind them) takes the slower road below it.
@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable
-from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from sampan.lib.duplex import Gate, TransportDuplex
 from sampan.lib.http import Answer, Peer, Request, Response, Stream, Upgrade
-from sampan.lib.httpmessage import NAMES, Waiting, header_lines, header_name, read_request, status_body
+from sampan.lib.httpmessage import Waiting, header_lines, status_body, uncommon
+from sampan.lib.httpreceiving import Receiving
 from sampan.lib.httpsink import ChunkedSink
 from sampan.lib.log import get_logger
 
@@ -32,34 +32,17 @@ MAX_QUEUED = 32  # pipelined requests held before reading stops
 EARLY_BYTES = 64 * 1024
 
 
-class Connection(asyncio.Protocol):
+class Connection(Receiving):
     """See the module. Its owner is the server, whose `tick`, `heads` and `tasks` it uses."""
 
     __slots__ = (
-        "_body", "_body_bytes", "_busy", "_discarding", "_duplex", "_early", "_gate", "_handler", "_head_bytes", "_headers",
-        "_in_body", "_is_old", "_limits", "_linger", "_parser", "_queue", "_repeated", "_request_headers", "_server",
-        "_since", "_sink", "_stalled_since", "_stream_is_whole", "_stream_task", "_transport", "_upgrading", "_url", "peer",
+        "_duplex", "_early", "_gate", "_handler", "_linger", "_queue", "_sink", "_stalled_since", "_stream_is_whole",
+        "_stream_task",
     )  # fmt: skip
 
     def __init__(self, server: HTTPServer) -> None:
-        self._server = server
+        super().__init__(server)
         self._handler = server.handler
-        self._limits = server.limits
-        self._since = server.tick
-        self._url = b""
-        self._headers: dict[str, str] = {}
-        self._request_headers: dict[str, str] = self._headers
-        self._repeated: dict[str, list[str]] | None = None
-        self._body: list[bytes] | None = None
-        self._body_bytes = 0
-        self._head_bytes = 0
-        self._in_body = False
-        self._busy = False
-        """An answer is not finished, or the peer takes none: what arrives meanwhile waits in the queue."""
-        self._discarding = False
-        self._is_old = False
-        """The peer speaks HTTP/1.0: no chunks, one request a connection."""
-        self._upgrading = False
         self._early = b""
         self._queue: deque[Waiting] = deque()
         self._gate = Gate()
@@ -107,7 +90,7 @@ class Connection(asyncio.Protocol):
         """True keeps our half open: a client may half-close after its last request and still read the answer. Not with TLS."""
         if self._duplex is not None:
             self._duplex.feed_eof()
-        elif not self._busy or self._stream_task is not None:
+        elif not self._busy or self._stream_task is not None or self._incoming is not None:
             return False
         return self._transport.can_write_eof() and not self._transport.is_closing()
 
@@ -115,8 +98,12 @@ class Connection(asyncio.Protocol):
         self._gate.lose()
         if self._duplex is not None:
             self._duplex.feed_eof()
+        if self._incoming is not None:
+            self._incoming.feed_eof(ConnectionResetError("the client went away within its body"))
         if self._stream_task is not None:
             self._stream_task.cancel()
+        for task in self.peer.dependents:
+            task.cancel()
         if self._linger is not None:
             self._linger.cancel()
         self._queue.clear()
@@ -132,86 +119,19 @@ class Connection(asyncio.Protocol):
         if not self._busy:
             self._next()
 
-    # The parser's callbacks.
+    # Answering.
 
-    def on_url(self, url: bytes) -> None:
-        if self._url:
-            self._url += url
-        else:
-            self._url = url
-            self._since = self._server.tick
-
-    def on_header(self, raw: bytes, value: bytes) -> None:
-        name = NAMES.get(raw) or header_name(raw)
-        try:
-            text = value.decode()
-        except UnicodeDecodeError:
-            text = value.decode("latin-1")
-        if name not in self._headers:
-            self._headers[name] = text
-        elif not self._in_body:
-            self._repeat(name, text)
-
-    def on_headers_complete(self) -> None:
-        self._in_body = True
-        headers = self._request_headers = self._headers
-        for name, values in (self._repeated or {}).items():
-            headers[name] = ", ".join(values)
-        # Trailers come through on_header, too, and must never pass for headers: let them fall into a dict nobody reads.
-        self._headers = {}
-        length = headers.get("content-length")
-        if length is not None and int(length) > self._limits.body_bytes:
-            self._refuse_body()
-        elif "expect" in headers:
-            self._expect(headers["expect"])
-
-    def on_body(self, chunk: bytes) -> None:
-        if self._body is None:
-            self._body = [chunk]
-            self._body_bytes = len(chunk)
-            return
-        self._body.append(chunk)
-        self._body_bytes += len(chunk)
-        if self._body_bytes > self._limits.body_bytes:
-            self._refuse_body()
-
-    def on_message_complete(self) -> None:
-        if self._discarding:
-            return
-        headers = self._request_headers
-        body = self._body
-        try:
-            request = read_request(self._parser.get_method(), self._url, headers, b"".join(body) if body else b"", self.peer)
-        except ValueError:
-            self._refuse(400, "400 Bad Request")
-            return
-        request.received = monotonic()
-        if self._repeated is not None:
-            request.repeated_headers, self._repeated = self._repeated, None
-        keep_alive = self._parser.should_keep_alive()
-        if "host" not in headers or not keep_alive or "connection" in headers:
-            if self._parser.get_http_version() == "1.0":
-                self._is_old = True
-                keep_alive = False
-            elif "host" not in headers:
-                self._refuse(400, "400 Bad Request: missing required Host header")
-                return
-        self._url = b""
-        self._body = None
-        self._head_bytes = 0
-        self._in_body = False
-        self._headers = {}  # what trailers left is not the next request's headers either
-        if "upgrade" in headers and self._parser.should_upgrade():
-            self._upgrading = True
-            keep_alive = False
+    def _received(self, request: Request, keep_alive: bool) -> None:
         if self._busy or self._gate.paused:
             self._enqueue(Waiting(request, keep_alive))
         else:
             self._dispatch(request, keep_alive)
 
-    # Answering.
-
     def _dispatch(self, request: Request, keep_alive: bool) -> None:
+        if request.incoming is not None:  # what came of it with its head is still to be parsed
+            self._busy = True
+            self._server.tasks.start(self._finish(request, None, keep_alive), "http-answer")
+            return
         try:
             answer = self._handler(request)
         except Exception:
@@ -228,7 +148,9 @@ class Connection(asyncio.Protocol):
         head = server.heads.get((status, response.content_type)) or server.head(status, response.content_type)
         if response.headers or not keep_alive or server.draining or status == 204 or status == 304 or request.method == "HEAD":
             keep_alive = keep_alive and not server.draining
-            self._respond_otherwise(request, response, head, keep_alive)
+            self._transport.write(uncommon(response, head, is_head=request.method == "HEAD", keep_alive=keep_alive))
+            if not keep_alive:
+                self._close()
         elif len(body) < JOIN_BYTES:
             self._transport.write(b"%b%d\r\n\r\n%b" % (head, len(body), body))
         else:
@@ -236,29 +158,19 @@ class Connection(asyncio.Protocol):
             self._transport.write(body)
         self._since = server.tick
 
-    def _respond_otherwise(self, request: Request, response: Response, head: bytes, keep_alive: bool) -> None:
-        extra = header_lines(response.headers)
-        if not keep_alive:
-            extra += b"Connection: close\r\n"
-        body = response.body
-        if response.status in (204, 304):
-            self._transport.write(b"%b\r\n%b\r\n" % (head.rpartition(b"\r\n")[0], extra))
-        elif request.method == "HEAD":
-            self._transport.write(b"%b%d\r\n%b\r\n" % (head, len(body), extra))
-        else:
-            self._transport.write(b"%b%d\r\n%b\r\n%b" % (head, len(body), extra, body))
-        if not keep_alive:
-            self._transport.close()
-
-    async def _finish(self, request: Request, answer: Answer | Awaitable[Answer], keep_alive: bool) -> None:
-        """Everything that is not answered at once; the boundary of such a request."""
+    async def _finish(self, request: Request, answer: Answer | Awaitable[Answer] | None, keep_alive: bool) -> None:
+        """Everything that is not answered at once; the boundary of such a request. None: the handler was not asked yet."""
         try:
+            if answer is None:
+                answer = self._handler(request)
             if not isinstance(answer, (Response, Stream, Upgrade)):
                 answer = await answer
         except Exception:
             answer = _failed(request)
         if self._transport.is_closing() and isinstance(answer, Response):
             return
+        if request.incoming is not None and not request.incoming.arrived:
+            keep_alive = False  # the answer came early, and what the client still sends is for nobody
         try:
             if isinstance(answer, Response):
                 self._respond(request, answer, keep_alive)
@@ -276,7 +188,7 @@ class Connection(asyncio.Protocol):
             self._busy = False
             self._next()
         else:
-            self._transport.close()  # and busy it stays until what is written is sent
+            self._close()  # and busy it stays until what is written is sent
 
     async def _stream(self, request: Request, stream: Stream, keep_alive: bool) -> bool:
         """Returns whether the connection can be used on."""
@@ -339,23 +251,8 @@ class Connection(asyncio.Protocol):
         if len(self._early) > EARLY_BYTES:
             self._transport.pause_reading()
 
-    def _repeat(self, name: str, value: str) -> None:
-        if self._repeated is None:
-            self._repeated = {}
-        self._repeated.setdefault(name, [self._headers[name]]).append(value)
-
-    def _expect(self, expectation: str) -> None:
-        if expectation.lower() != "100-continue":
-            self._refuse(417, "417 Expectation Failed")
-        elif not self._busy:
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def _refuse_body(self) -> None:
-        message = f"Request entity too large: limit is {self._limits.body_bytes}"
-        self._refuse(413, status_body(413, "RequestEntityTooLarge", message), "application/json")
-
     def _refuse(self, status: int, text: str | bytes, content_type: str = "text/plain; charset=utf-8") -> None:
-        """Answer what never became a request, and close; reading on a while, as a reset would eat the answer."""
+        """Answer what never became a request, and close."""
         if self._discarding:
             return
         self._discarding = True
@@ -365,6 +262,24 @@ class Connection(asyncio.Protocol):
             head = self._server.head(status, content_type)
             self._transport.write(b"%b%d\r\nConnection: close\r\n\r\n%b" % (head, len(body), body))
             self._busy = True
+        self._close_later()
+
+    def _close(self) -> None:
+        """Behind an answer."""
+        if self._linger is not None:
+            return
+        if self._incoming is None or self._incoming.arrived:
+            self._transport.close()
+        else:
+            self._discarding = True
+            self._close_later()
+
+    def _close_later(self) -> None:
+        """Reading on for a while, and to no end: a reset because of what was not read would eat the answer."""
+        if self._incoming is not None:
+            self._incoming.feed_eof(ConnectionResetError("the rest of the body is not received"))
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
         self._linger = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.close)
 
     @property

@@ -6,7 +6,7 @@ import json
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from sampan.lib.http import Peer, Request
+from sampan.lib.http import Peer, Request, Response
 
 METHODS = {name.encode(): name for name in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE")}
 
@@ -82,6 +82,17 @@ def header_lines(headers: tuple[tuple[str, str], ...]) -> bytes:
     if text.count("\n") != len(headers) or text.count("\r") != len(headers):
         raise ValueError("line break in a header")
     return text.encode()
+
+
+def uncommon(response: Response, head: bytes, *, is_head: bool, keep_alive: bool) -> bytes:
+    """An answer that is more than `head`, its length and its body. Raises ValueError."""
+    extra = header_lines(response.headers)
+    if not keep_alive:
+        extra += b"Connection: close\r\n"
+    body = response.body
+    if response.status in (204, 304):
+        return b"%b\r\n%b\r\n" % (head.rpartition(b"\r\n")[0], extra)
+    return b"%b%d\r\n%b\r\n%b" % (head, len(body), extra, b"" if is_head else body)
 
 
 def status_body(code: int, reason: str, message: str) -> bytes:

@@ -12,6 +12,7 @@ import asyncio
 import errno
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
 
@@ -52,11 +53,14 @@ class HTTPServer:
         tls: ssl.SSLContext | None,
         max_body_bytes: int = MAX_BODY_BYTES,
         max_header_bytes: int = 1024 * 1024,
+        passes_on: Callable[[bytes], bool] | None = None,
         timeouts: Timeouts | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.handler = handler
         self.limits = Limits(max_body_bytes, max_header_bytes)
+        self.passes_on = passes_on
+        """Of a request's target: whether the handler reads the body itself, as it comes. Asked where there is one."""
         self.clock = clock or RealClock()
         self.connections: set[Connection] = set()
         self.draining = False
