@@ -143,6 +143,9 @@ class Side:
             wait_until(f"{path} is served", lambda path=path: self.ask("GET", path).status == 200)
         return collection(tree, next(v["name"] for v in spec["versions"] if v["served"]))
 
+    def gone(self, path: str) -> None:
+        wait_until(f"{path} is gone", lambda: self.ask("GET", path).status == 404)
+
     def until(self, path: str, holds: Callable[[Reply], bool], **options: Any) -> Reply:
         """Look at `path` until `holds`; the last look is recorded."""
         found: list[Reply] = []

@@ -65,9 +65,11 @@ def validate_definition_status(crd: Tree, old: Tree) -> list[FieldError]:
 
 
 def _validate_name(crd: Tree) -> list[FieldError]:
-    name, spec = crd["metadata"].get("name", ""), crd["spec"]
+    spec, meta = crd["spec"], crd["metadata"]
     wanted = f"{spec['names'].get('plural', '')}.{spec.get('group', '')}"
-    return [] if name == wanted else [invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group')]
+    given = ((field, meta.get(field)) for field in ("generateName", "name"))
+    why = 'must be spec.names.plural+"."+spec.group'
+    return [invalid(f"metadata.{field}", name, why) for field, name in given if name and name != wanted]
 
 
 def _validate_status(crd: Tree) -> list[FieldError]:
@@ -87,9 +89,9 @@ def validate_stored_versions(crd: Tree) -> list[FieldError]:
         return [invalid(path, stored, "must have at least one stored version")]
     errors: list[FieldError] = []
     known = {version.get("name"): version for version in definition.versions(crd)}
-    storage = definition.storage_version(crd)
-    if storage and storage not in stored:
-        errors.append(invalid(path, stored, f"must have the storage version {storage}"))
+    for name, version in known.items():
+        if version.get("storage") and name not in stored:
+            errors.append(invalid(path, stored, f"must have the storage version {name}"))
     for index, name in enumerate(stored):
         if name not in known:
             why = (

@@ -111,6 +111,16 @@ def test_a_definition_is_named_by_what_it_defines() -> None:
     assert definition_errors(crd) == ['metadata.name: Invalid value: "other": must be spec.names.plural+"."+spec.group']
 
 
+@pytest.mark.parametrize(("meta", "fields"), [({}, []), ({"generateName": "x-"}, ["metadata.generateName"])])
+def test_a_name_that_is_missing_is_not_wrong_as_well(meta: dict[str, str], fields: list[str]) -> None:
+    assert [error.partition(":")[0] for error in definition_errors(definition() | {"metadata": meta})] == fields
+
+
+def test_each_of_two_stored_versions_must_be_among_those_of_the_status() -> None:
+    errors = definition_errors(definition(versions=[version("v1"), version("v2", storage=True)]))
+    assert errors[-1:] == ['status.storedVersions: Invalid value: []string{"v1"}: must have the storage version v2']
+
+
 def test_one_version_is_stored_and_no_name_stands_twice() -> None:
     versions = [version("v1", storage=False), version("v2"), version("v2")]
     messages = [error.rpartition("}: ")[2] for error in definition_errors(definition(versions=versions))]
