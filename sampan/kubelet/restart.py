@@ -7,7 +7,7 @@ sandboxes, directories, logs and cgroups of pods that went away while nobody loo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from sampan.api.types.core_v1 import Pod, PodSpec
@@ -16,7 +16,7 @@ from sampan.lib.log import get_logger
 
 from . import labels
 from .lifecycle import Node
-from .runtime.base import SandboxStatus
+from .runtime.base import RuntimeFailure, SandboxStatus
 from .volumes import pod as pod_volumes
 
 log = get_logger("kubelet")
@@ -34,11 +34,19 @@ async def orphans(node: Node, known: Collection[str]) -> list[Pod]:
 async def _stand_in(node: Node, sandbox: SandboxStatus) -> Pod:
     grace = 30
     for container in await node.runtime.list_containers(sandbox.uid):
-        annotations = (await node.runtime.container_status(container.id)).annotations
-        text = annotations.get(labels.POD_GRACE, "")
+        text = (await _annotations(node, container.id)).get(labels.POD_GRACE, "")
         grace = int(text) if text.isdigit() else grace
     meta = ObjectMeta(name=sandbox.name, namespace=sandbox.namespace, uid=sandbox.uid)
     return Pod(metadata=meta, spec=PodSpec(terminationGracePeriodSeconds=grace))
+
+
+async def _annotations(node: Node, container_id: str) -> Mapping[str, str]:
+    try:
+        return (await node.runtime.container_status(container_id)).annotations
+    except RuntimeFailure as failure:
+        if failure.code != "NotFound":
+            raise
+        return {}  # it went meanwhile, which is no reason to look for none of the others
 
 
 async def sweep(node: Node, known: Collection[str]) -> None:

@@ -199,7 +199,8 @@ def test_a_deployment_is_exposed_and_reached_by_name(hello: Space) -> None:
     assert (
         hello.out("expose", "deploy/hello", "--name=exposed", "--port=81", "--target-port=8080") == "service/exposed exposed\n"
     )
-    eventually(lambda: hello.out("get", "ep", "exposed", "-o", "jsonpath={.subsets[0].addresses[2].ip}"), "it has endpoints")
+    third = "jsonpath={.subsets[0].addresses[2].ip}"
+    eventually(lambda: hello.kubectl("get", "ep", "exposed", "-o", third, check=False).stdout, "it has endpoints")
     command = ("sh", "-c", "read go; wget -q -O - http://exposed:81/")  # What is said before kubectl is attached is lost.
     run = ("run", "visitor", f"--image={BUSYBOX}", "--restart=Never", "--rm", "-i", "--quiet", "--")
     assert hello.kubectl(*run, *command, input_text="go\n").stdout.startswith("Hello from ")

@@ -22,6 +22,7 @@ from sampan.api.types.core_v1 import (
     ResourceRequirements,
 )
 from sampan.api.types.meta_v1 import ObjectMeta
+from sampan.kubelet.runtime.base import ContainerStatus
 from tests.component.conftest import Api, Served
 
 from .nodes import Nodes, nodes
@@ -253,5 +254,33 @@ def test_a_restarted_agent_takes_up_what_runs_and_ends_what_lost_its_pod(play: C
         assert after.status.containerStatuses[0].containerID == before.status.containerStatuses[0].containerID
         assert after.status.containerStatuses[0].restartCount == 0
         assert after.status.conditions == before.status.conditions
+
+    play(scenario)
+
+
+def test_a_container_that_goes_while_orphans_are_looked_for_hides_no_other(play: Callable[[Play], None]) -> None:
+    async def scenario(world: Nodes) -> None:
+        for name in ("going", "lost"):
+            await world.pod(name)
+            await world.when(name, ready)
+        await world.stop()
+        runtime = world.runtimes["node-1"]
+        going = next(s.uid for s in await runtime.list_sandboxes() if s.name == "going")
+        listed, status = await runtime.list_containers(going), runtime.container_status
+
+        async def late(container_id: str) -> ContainerStatus:
+            if container_id == listed[0].id:
+                await runtime.remove_container(container_id)
+            return await status(container_id)
+
+        runtime.container_status = late  # type: ignore[method-assign]
+        for name in ("going", "lost"):
+            await world.client.delete(Pod, name, "default", grace_seconds=0)
+        world.start()
+
+        async def none() -> bool:
+            return not await runtime.list_sandboxes()
+
+        await world.until(none)
 
     play(scenario)
