@@ -14,6 +14,7 @@ from sampan.lib.remember import remember
 
 LABEL_FORMAT: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 SUBDOMAIN_FORMAT: Final = LABEL_FORMAT + r"(\." + LABEL_FORMAT + ")*"
+SEARCH_LABEL_FORMAT: Final = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
 LABEL_1035_FORMAT: Final = "[a-z]([-a-z0-9]*[a-z0-9])?"
 WILDCARD_FORMAT: Final = r"\*\." + SUBDOMAIN_FORMAT
 QUALIFIED_FORMAT: Final = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
@@ -29,6 +30,7 @@ SUBDOMAIN_LENGTH: Final = 253
 
 _label = re.compile(LABEL_FORMAT).fullmatch
 _subdomain = re.compile(SUBDOMAIN_FORMAT).fullmatch
+_search_domain = re.compile(SEARCH_LABEL_FORMAT + r"(\." + SEARCH_LABEL_FORMAT + ")*").fullmatch
 _label_1035 = re.compile(LABEL_1035_FORMAT).fullmatch
 _wildcard = re.compile(WILDCARD_FORMAT).fullmatch
 _qualified = re.compile(QUALIFIED_FORMAT).fullmatch
@@ -108,6 +110,18 @@ def _dns_subdomain(value: str) -> tuple[str, ...]:
 def dns_subdomain(value: str) -> list[str]:
     """IsDNS1123Subdomain."""
     return list(_dns_subdomain(value))
+
+
+def dns_subdomain_with_underscores(value: str) -> list[str]:
+    """IsDNS1123SubdomainWithUnderscore: a search domain of a resolver."""
+    errors = _too_long(value, SUBDOMAIN_LENGTH)
+    if not _search_domain(value):
+        rule = (
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', "
+            "and must start and end with an alphanumeric character"
+        )
+        errors.append(pattern_message(rule, SUBDOMAIN_FORMAT, "example.com"))
+    return errors
 
 
 def dns_label_1035(value: str) -> list[str]:

@@ -149,7 +149,7 @@ def test_parts_of_containers_are_filled_in() -> None:
     ],
 )
 def test_volumes_are_filled_in(volume: dict[str, Any], expected: dict[str, Any]) -> None:
-    tree = defaulted(POD, pod(volumes=[{"name": "v"} | volume]))
+    tree = defaulted(POD, pod(volumes=[{"name": "v"} | volume], serviceAccountName="default"))
     assert tree["spec"]["volumes"] == [{"name": "v"} | expected]
     assert create_errors(POD, tree) == []
 
@@ -301,8 +301,19 @@ def test_a_status_has_one_address_of_each_family() -> None:
     assert status_errors(POD, MINIMAL, {}, status) == [
         'Invalid status.podIPs: Invalid value: [{"ip":"10.0.0.1"},{"ip":"10.0.0.2"}]: '
         "may specify no more than one IP for each IP family",
+        'Invalid status.hostIPs[0].ip: Invalid value: "x": must be equal to `hostIP`',
         'Invalid status.hostIPs[0]: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
     ]
+
+
+def test_a_status_says_no_address_twice_and_nothing_of_features_that_are_off() -> None:
+    status = {"podIPs": [{"ip": "10.0.0.1"}, {"ip": "10.0.0.1"}], "hostIP": "10.0.0.9", "hostIPs": [{"ip": "10.0.0.9"}]}
+    assert status_errors(POD, MINIMAL, {}, status)[1:] == ['Duplicate status.podIPs[1]: Duplicate value: {"ip":"10.0.0.1"}']
+    old = created(POD, MINIMAL)
+    said = {"observedGeneration": 3, "containerStatuses": [{"name": "c", "allocatedResources": {"cpu": "1"}}]}
+    new = merged(old, {"status": said})
+    POD.strategy.prepare_status(new, old)
+    assert "observedGeneration" not in new["status"] and new["status"]["containerStatuses"] == [{"name": "c"}]
 
 
 def test_pods_are_found_by_node_and_phase() -> None:

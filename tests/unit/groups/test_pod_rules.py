@@ -36,7 +36,10 @@ C = "spec.containers[0]"
         ),
         (
             {"terminationMessagePolicy": "x"},
-            [f"Invalid {C}.terminationMessagePolicy: Invalid value: \"x\": must be 'File' or 'FallbackToLogsOnError'"],
+            [
+                f'NotSupported {C}.terminationMessagePolicy: Unsupported value: "x": '
+                'supported values: "File", "FallbackToLogsOnError"'
+            ],
         ),
         ({"restartPolicy": "Always"}, [f"Forbidden {C}.restartPolicy: Forbidden: may not be set for non-init containers"]),
         ({"ports": [{}]}, [f"Required {C}.ports[0].containerPort: Required value"]),
@@ -257,7 +260,7 @@ INIT = {"name": "init", "image": "x"}
             ],
         ),
         ({"os": {"name": "beos"}}, [
-            'NotSupported spec.os.name: Unsupported value: "beos": supported values: "linux", "windows"'
+            'NotSupported spec.os: Unsupported value: "beos": supported values: "linux", "windows"'
         ]),
         (
             {"securityContext": {"sysctls": [{"name": "net.a"}], "fsGroup": -1}, "hostNetwork": True},
@@ -310,12 +313,14 @@ V = "spec.volumes[0]"
             {"projected": {"sources": [{"serviceAccountToken": {"path": "t", "expirationSeconds": 599}}]}},
             [
                 f"Invalid {V}.projected.sources[0].serviceAccountToken.expirationSeconds: Invalid value: 599: "
-                "may not specify a duration less than 10 minutes"
+                "may not specify a duration less than 10 minutes",
+                f"Forbidden {V}.projected.sources[0].serviceAccountToken: Forbidden: "
+                "must not be specified when serviceAccountName is not set",
             ],
         ),
         (
             {"projected": {"sources": [{"secret": {"name": "s"}, "configMap": {"name": "c"}}]}},
-            [f"Forbidden {V}.projected.sources[0]: Forbidden: may not specify more than 1 volume type"],
+            [f"Forbidden {V}.projected.sources[0]: Forbidden: may not specify more than 1 volume type per source"],
         ),
         ({"persistentVolumeClaim": {}}, [f"Required {V}.persistentVolumeClaim.claimName: Required value"]),
         (

@@ -60,8 +60,22 @@ def _prepare_update(new: Tree, old: Tree) -> None:
 def _prepare_status(new: Tree, old: Tree) -> None:
     keep_spec(new, old)
     keep_field(new["metadata"], old["metadata"], "ownerReferences")
+    status = new.setdefault("status", {})
     if before := old.get("status", {}).get("qosClass"):
-        new.setdefault("status", {})["qosClass"] = before
+        status["qosClass"] = before
+    _drop_disabled(status)
+
+
+def _drop_disabled(status: Tree) -> None:
+    """What belongs to features that are off by default."""
+    status.pop("observedGeneration", None)
+    status.pop("resourceClaimStatuses", None)
+    for condition in status.get("conditions", ()):
+        condition.pop("observedGeneration", None)
+    for field in ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"):
+        for container in status.get(field, ()):
+            for gone in ("allocatedResources", "allocatedResourcesStatus", "stopSignal"):
+                container.pop(gone, None)
 
 
 def default_grace_seconds(tree: Tree) -> int:

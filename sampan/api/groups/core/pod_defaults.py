@@ -78,8 +78,9 @@ def default_pod_spec(spec: Tree) -> None:
     if account:
         # The old name of the field is kept in step for clients that still read it.
         spec["serviceAccountName"] = spec["serviceAccount"] = account
-    # Pod-level resources are an alpha feature, off by default: the field is dropped.
+    # Pod-level resources and claims to devices are features that are off by default: the fields are dropped.
     spec.pop("resources", None)
+    spec.pop("resourceClaims", None)
     for field in ("containers", "initContainers", "ephemeralContainers"):
         if field in spec:
             for container in spec[field]:
@@ -98,6 +99,8 @@ def _default_container(container: Tree) -> None:
         container["terminationMessagePolicy"] = "File"
     if "resources" not in container:
         container["resources"] = {}
+    elif "claims" in container["resources"]:
+        del container["resources"]["claims"]
     if "ports" in container:
         for port in container["ports"]:
             if not port.get("protocol"):
@@ -110,6 +113,7 @@ def _default_container(container: Tree) -> None:
         if field in container:
             _default_probe(container[field])
     if "lifecycle" in container:
+        container["lifecycle"].pop("stopSignal", None)  # of the feature ContainerStopSignals, which is off by default
         for handler in container["lifecycle"].values():
             if isinstance(handler, dict) and "httpGet" in handler:
                 _default_http_get(handler["httpGet"])
@@ -165,16 +169,18 @@ def _default_volume(volume: Tree) -> None:
         if field in volume:
             volume[field] = defaults | volume[field]
             return
-    if "image" in volume and not volume["image"].get("pullPolicy"):
-        volume["image"]["pullPolicy"] = pull_policy(volume["image"].get("reference", ""))
+    # Images as volumes are a feature that is off by default; what is left has no source, and is refused.
+    volume.pop("image", None)
     if "ephemeral" in volume:
         claim = volume["ephemeral"].get("volumeClaimTemplate", {})
         if claim:
             claim.setdefault("spec", {}).setdefault("volumeMode", "Filesystem")
+            claim["spec"].get("resources", {}).pop("claims", None)
 
 
 def _default_projections(sources: Sequence[Tree]) -> None:
     for source in sources:
+        source.pop("clusterTrustBundle", None)  # of a feature that is off by default
         if (token := source.get("serviceAccountToken")) is not None:
             token.setdefault("expirationSeconds", SERVICE_ACCOUNT_TOKEN_SECONDS)
         for item in source.get("downwardAPI", {}).get("items", ()):

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sampan.api.errors import FieldError, forbidden_field, invalid
-from sampan.api.groups.core.pod_validation import MIRROR_ANNOTATION, validate_annotation_changes, validate_pod
+from sampan.api.groups.core.pod_validation import validate_annotation_changes, validate_pod
 from sampan.api.groups.strategies import keep_field
 from sampan.api.groups.validation.amounts import compare
 from sampan.api.groups.validation.difference import difference
+from sampan.api.groups.validation.podannotations import MIRROR
 from sampan.api.groups.validation.resources import quality_of_service
 from sampan.api.resource import Tree
 
@@ -57,7 +58,7 @@ def prepare_ephemeral_containers(new: Tree, old: Tree) -> None:
 def validate_ephemeral_containers_update(new: Tree, old: Tree) -> list[FieldError]:
     """Containers may be added; those that are there stay as they are, in whatever order."""
     errors = validate_pod(new) + validate_annotation_changes(new, old)
-    if MIRROR_ANNOTATION in old["metadata"].get("annotations", {}):
+    if MIRROR in old["metadata"].get("annotations", {}):
         return [forbidden_field("", "static pods do not support ephemeral containers")]
     path = "spec.ephemeralContainers"
     containers = {container.get("name"): container for container in new["spec"].get("ephemeralContainers", ())}
@@ -98,7 +99,7 @@ def _resized(new: Sequence[Tree], old: Sequence[Tree]) -> list[Tree]:
 
 def validate_resize(new: Tree, old: Tree) -> list[FieldError]:
     errors = validate_pod(new)
-    if MIRROR_ANNOTATION in old["metadata"].get("annotations", {}):
+    if MIRROR in old["metadata"].get("annotations", {}):
         return [forbidden_field("", "static pods cannot be resized")]
     if old["spec"].get("os", {}).get("name") == "windows":
         return [forbidden_field("", "windows pods cannot be resized")]

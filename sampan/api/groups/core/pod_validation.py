@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sampan.api import names
-from sampan.api.errors import FieldError, forbidden_field, invalid, required
+from sampan.api.errors import FieldError, duplicate, forbidden_field, invalid, required
 from sampan.api.groups.validation.containers import validate_image
 from sampan.api.groups.validation.difference import difference
+from sampan.api.groups.validation.podannotations import (
+    APPARMOR_PREFIX,
+    MIRROR,
+    validate_matching_fields,
+    validate_pod_annotations,
+)
 from sampan.api.groups.validation.podspec import validate_pod_spec
 from sampan.api.groups.validation.scheduling import validate_tolerations
+from sampan.api.repeats import repeats
 from sampan.api.resource import Tree
 
-MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
-_APPARMOR_PREFIX = "container.apparmor.security.beta.kubernetes.io/"
 _MAX_INT32 = 2**31 - 1
 _UPDATABLE = (
     "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
     "`spec.tolerations` (only additions to existing tolerations),"
     "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
 )
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _MUTABLE_LISTS = ("containers", "initContainers")
 _CONTAINER_LISTS = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
 
@@ -29,9 +35,12 @@ def validate_pod(tree: Tree) -> list[FieldError]:
     """A Pod after defaults. An object that has no resourceVersion yet is being created."""
     spec, meta = tree["spec"], tree["metadata"]
     errors: list[FieldError] = []
-    if annotations := meta.get("annotations"):
-        errors += _validate_annotations(annotations, spec)
-    errors += validate_pod_spec(spec, "spec", is_pod=True)
+    annotations = meta.get("annotations")
+    if annotations:
+        errors += validate_pod_annotations(annotations, spec, "metadata.annotations")
+    errors += validate_pod_spec(spec, "spec", meta)
+    if not spec.get("serviceAccountName") and "volumes" in spec:
+        errors += _validate_no_tokens(spec["volumes"])
     for field in _MUTABLE_LISTS:
         for index, container in enumerate(spec.get(field, ())):
             image = container.get("image", "")
@@ -43,23 +52,22 @@ def validate_pod(tree: Tree) -> list[FieldError]:
         if spec.get("nodeName") and spec.get("schedulingGates"):
             why = "cannot be set until all schedulingGates have been cleared"
             errors.append(forbidden_field("spec.nodeName", why))
+        if annotations:
+            errors += validate_matching_fields(annotations, spec, "spec")
     return errors
 
 
-def _validate_annotations(annotations: Mapping[str, str], spec: Tree) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for key, value in annotations.items():
-        path = f"metadata.annotations[{key}]"
-        if key == MIRROR_ANNOTATION and not spec.get("nodeName"):
-            errors.append(invalid(path, value, "must set spec.nodeName if mirror pod annotation is set"))
-        elif key.startswith(_APPARMOR_PREFIX):
-            name = key.removeprefix(_APPARMOR_PREFIX)
-            containers = (*spec.get("containers", ()), *spec.get("initContainers", ()))
-            if all(container.get("name") != name for container in containers):
-                errors.append(invalid(path, name, "container not found"))
-            if value not in ("", "runtime/default", "unconfined") and not value.startswith("localhost/"):
-                errors.append(invalid(path, value, f'invalid AppArmor profile name: "{value}"'))
-    return errors
+def _validate_no_tokens(volumes: Sequence[Tree]) -> list[FieldError]:
+    """Tokens are a service account's."""
+    return [
+        forbidden_field(
+            f"spec.volumes[{index}].projected.sources[{number}].serviceAccountToken",
+            "must not be specified when serviceAccountName is not set",
+        )
+        for index, volume in enumerate(volumes)
+        for number, source in enumerate(volume.get("projected", {}).get("sources") or ())
+        if "serviceAccountToken" in source
+    ]
 
 
 def validate_annotation_changes(new: Tree, old: Tree) -> list[FieldError]:
@@ -70,15 +78,15 @@ def validate_annotation_changes(new: Tree, old: Tree) -> list[FieldError]:
     for key in before:
         if after.get(key) != before[key]:
             path = f"metadata.annotations[{key}]"
-            if key.startswith(_APPARMOR_PREFIX):
+            if key.startswith(APPARMOR_PREFIX):
                 errors.append(forbidden_field(path, "may not remove or update AppArmor annotations"))
-            elif key == MIRROR_ANNOTATION:
+            elif key == MIRROR:
                 errors.append(forbidden_field(path, "may not remove or update mirror pod annotation"))
     for key in after.keys() - before.keys():
         path = f"metadata.annotations[{key}]"
-        if key.startswith(_APPARMOR_PREFIX):
+        if key.startswith(APPARMOR_PREFIX):
             errors.append(forbidden_field(path, "may not add AppArmor annotations"))
-        elif key == MIRROR_ANNOTATION:
+        elif key == MIRROR:
             errors.append(forbidden_field(path, "may not add mirror pod annotation"))
     return errors
 
@@ -187,13 +195,36 @@ def _validate_gated_changes(masked: Tree, before: Tree) -> list[FieldError]:
             why = "only additions to spec.nodeSelector are allowed (no mutations or deletions)"
             errors.append(invalid("spec.nodeSelector", selector, why))
         _set_back(masked, before, "nodeSelector")
-    affinity = masked.get("affinity", {})
-    if "nodeAffinity" in affinity and "nodeAffinity" not in before.get("affinity", {}):
+    affinity, known = masked.get("affinity", {}), before.get("affinity", {})
+    now, was = affinity.get("nodeAffinity"), known.get("nodeAffinity")
+    if now != was:
+        errors += _validate_affinity_change(now or {}, was or {})
         rest = {key: value for key, value in affinity.items() if key != "nodeAffinity"}
-        masked["affinity"] = rest
-        if not rest and "affinity" not in before:
+        masked["affinity"] = rest | ({} if was is None else {"nodeAffinity": was})
+        if not masked["affinity"] and "affinity" not in before:
             del masked["affinity"]
     return errors
+
+
+def _validate_affinity_change(new: Tree, old: Tree) -> list[FieldError]:
+    """What a gated pod requires of nodes may become more."""
+    before = old.get(_REQUIRED, {}).get("nodeSelectorTerms", ())
+    terms = new.get(_REQUIRED, {}).get("nodeSelectorTerms", ())
+    path = f"spec.affinity.nodeAffinity.{_REQUIRED}.nodeSelectorTerms"
+    if before and len(before) != len(terms):
+        return [invalid(path, terms, "no additions/deletions to non-empty NodeSelectorTerms list are allowed")]
+    return [
+        invalid(f"{path}[{index}]", term, "only additions are allowed (no mutations or deletions)")
+        for index, (term, earlier) in enumerate(zip(terms, before, strict=False))
+        if not _only_adds(term, earlier)
+    ]
+
+
+def _only_adds(term: Tree, earlier: Tree) -> bool:
+    fields = ("matchExpressions", "matchFields")
+    if not any(earlier.get(field) for field in fields):
+        return not any(term.get(field) for field in fields)
+    return all(term.get(field, [])[: len(earlier.get(field, ()))] == earlier.get(field, []) for field in fields)
 
 
 def validate_pod_status(new: Tree, old: Tree) -> list[FieldError]:
@@ -247,11 +278,15 @@ def _validate_transitions(
 
 def _validate_addresses(status: Tree) -> list[FieldError]:
     errors: list[FieldError] = []
-    for field, what in (("podIPs", "PodIP"), ("hostIPs", "HostIP")):
-        addresses = [entry.get("ip", "") for entry in status.get(field, ())]
+    for field in ("podIPs", "hostIPs"):
+        entries = status.get(field, ())
+        addresses = [entry.get("ip", "") for entry in entries]
+        if field == "hostIPs" and addresses and addresses[0] != status.get("hostIP", ""):
+            errors.append(invalid("status.hostIPs[0].ip", addresses[0], "must be equal to `hostIP`"))
         for index, address in enumerate(addresses):
             errors += [invalid(f"status.{field}[{index}]", address, why) for why in names.ip_address(address)]
         if len(addresses) > 1 and (len(addresses) > 2 or len({":" in address for address in addresses}) < 2):
-            why = f"may specify no more than one {'IP' if what == 'PodIP' else 'hostIP'} for each IP family"
-            errors.append(invalid(f"status.{field}", status[field], why))
+            why = "may specify no more than one IP for each IP family"
+            errors.append(invalid(f"status.{field}", entries, why))
+        errors += [duplicate(f"status.{field}[{index}]", entries[index]) for index, _ in repeats(addresses)]
     return errors

@@ -30,10 +30,8 @@ _EPHEMERAL_FORBIDDEN = (
 )
 
 
-def validate_containers(
-    containers: Sequence[Tree], volumes: Mapping[str, Tree], grace_seconds: int, path: str
-) -> list[FieldError]:
-    """The regular containers, of which there must be one."""
+def validate_containers(containers: Sequence[Tree], volumes: Mapping[str, Tree], pod: Tree, path: str) -> list[FieldError]:
+    """The regular containers, of which there must be one; `pod` is the spec that they are of."""
     if not containers:
         return [required(path)]
     errors: list[FieldError] = []
@@ -41,12 +39,12 @@ def validate_containers(
     has_ports = False
     for index, container in enumerate(containers):
         where = f"{path}[{index}]"
-        errors += _validate_any(container, volumes, where)
+        errors += _validate_any(container, volumes, pod, where)
         name = container.get("name", "")
         if name in taken:
             errors.append(duplicate(f"{where}.name", name))
         taken.add(name)
-        errors += _validate_hooks(container, grace_seconds, where)
+        errors += _validate_hooks(container, pod["terminationGracePeriodSeconds"], where)
         if "restartPolicy" in container:
             errors.append(forbidden_field(f"{where}.restartPolicy", "may not be set for non-init containers"))
         has_ports = has_ports or "ports" in container
@@ -54,13 +52,13 @@ def validate_containers(
 
 
 def validate_init_containers(
-    containers: Sequence[Tree], regular: Iterable[Tree], volumes: Mapping[str, Tree], grace_seconds: int, path: str
+    containers: Sequence[Tree], regular: Iterable[Tree], volumes: Mapping[str, Tree], pod: Tree, path: str
 ) -> list[FieldError]:
     errors: list[FieldError] = []
     taken = {container.get("name", "") for container in regular}
     for index, container in enumerate(containers):
         where = f"{path}[{index}]"
-        errors += _validate_any(container, volumes, where)
+        errors += _validate_any(container, volumes, pod, where)
         policy = container.get("restartPolicy")
         if policy is not None and policy != "Always":
             errors.append(not_supported(f"{where}.restartPolicy", policy, ("Always",)))
@@ -72,7 +70,7 @@ def validate_init_containers(
         # Init containers run one after another, so each is alone with its ports.
         errors += _validate_host_ports((container,), path)
         if policy == "Always":
-            errors += _validate_hooks(container, grace_seconds, where)
+            errors += _validate_hooks(container, pod["terminationGracePeriodSeconds"], where)
         else:
             fields = ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
             errors += [forbidden_field(f"{where}.{field}", _ONLY_SIDECARS) for field in fields if field in container]
@@ -80,14 +78,14 @@ def validate_init_containers(
 
 
 def validate_ephemeral_containers(
-    containers: Sequence[Tree], others: Iterable[Tree], volumes: Mapping[str, Tree], path: str
+    containers: Sequence[Tree], others: Iterable[Tree], volumes: Mapping[str, Tree], pod: Tree, path: str
 ) -> list[FieldError]:
     errors: list[FieldError] = []
     targets = {container.get("name", "") for container in others}
     taken = set(targets)
     for index, container in enumerate(containers):
         where = f"{path}[{index}]"
-        errors += _validate_any(container, volumes, where)
+        errors += _validate_any(container, volumes, pod, where)
         errors += validate_image(container, where)
         name = container.get("name", "")
         if name in taken:
@@ -125,7 +123,7 @@ def _validate_hooks(container: Tree, grace_seconds: int, path: str) -> list[Fiel
     return errors
 
 
-def _validate_any(container: Tree, volumes: Mapping[str, Tree], path: str) -> list[FieldError]:
+def _validate_any(container: Tree, volumes: Mapping[str, Tree], pod: Tree, path: str) -> list[FieldError]:
     """What every container must satisfy."""
     errors: list[FieldError] = []
     name = container.get("name")
@@ -137,8 +135,7 @@ def _validate_any(container: Tree, volumes: Mapping[str, Tree], path: str) -> li
         errors.append(required(f"{path}.image"))
     policy = container["terminationMessagePolicy"]
     if policy not in _MESSAGE_POLICIES:
-        why = "must be 'File' or 'FallbackToLogsOnError'"
-        errors.append(invalid(f"{path}.terminationMessagePolicy", policy, why))
+        errors.append(not_supported(f"{path}.terminationMessagePolicy", policy, _MESSAGE_POLICIES))
     if "ports" in container:
         errors += _validate_ports(container["ports"], f"{path}.ports")
     if "env" in container:
@@ -154,9 +151,10 @@ def _validate_any(container: Tree, volumes: Mapping[str, Tree], path: str) -> li
     if container["resources"]:
         errors += validate_resources(container["resources"], f"{path}.resources")
     if "resizePolicy" in container:
-        errors += _validate_resize(container["resizePolicy"], f"{path}.resizePolicy")
+        errors += _validate_resize(container["resizePolicy"], pod["restartPolicy"], f"{path}.resizePolicy")
     if "securityContext" in container:
-        errors += validate_container_security(container["securityContext"], f"{path}.securityContext")
+        shares_users = pod.get("hostUsers", True)
+        errors += validate_container_security(container["securityContext"], shares_users, f"{path}.securityContext")
     return errors
 
 
@@ -179,8 +177,6 @@ def _validate_ports(ports: Sequence[Tree], path: str) -> list[FieldError]:
             errors += [invalid(f"{path}[{index}].hostPort", host, why) for why in names.port_number(host)]
         if port["protocol"] not in PROTOCOLS:
             errors.append(not_supported(f"{path}[{index}].protocol", port["protocol"], PROTOCOLS))
-        if address := port.get("hostIP"):
-            errors += [invalid(f"{path}[{index}].hostIP", address, why) for why in names.ip_address(address)]
     return errors
 
 
@@ -198,17 +194,19 @@ def _validate_host_ports(containers: Sequence[Tree], path: str) -> list[FieldErr
     return errors
 
 
-def _validate_resize(policies: Sequence[Tree], path: str) -> list[FieldError]:
+def _validate_resize(policies: Sequence[Tree], of_pod: str, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     seen: set[str] = set()
-    for policy in policies:
+    for index, policy in enumerate(policies):
         name, restart = policy.get("resourceName", ""), policy.get("restartPolicy", "")
         if name in seen:
-            errors.append(duplicate(path, name))
+            errors.append(duplicate(f"{path}[{index}]", name))
         seen.add(name)
         if name not in ("cpu", "memory"):
             errors.append(not_supported(path, name, ("cpu", "memory")) if name else required(path))
         if restart not in ("NotRequired", "RestartContainer"):
             choices = ("NotRequired", "RestartContainer")
             errors.append(not_supported(path, restart, choices) if restart else required(path))
+        if of_pod == "Never" and restart != "NotRequired":
+            errors.append(invalid(path, restart, "must be 'NotRequired' when `restartPolicy` is 'Never'"))
     return errors

@@ -142,15 +142,22 @@ def validate_resource_reference(reference: Tree, path: str, needs_container: boo
     return errors if divisor == "0" else errors + _validate_divisor(resource, divisor, path)
 
 
+def _kind_of_size(resource: str) -> str:
+    """How a resource that is counted in bytes is called; "" of those that are not known."""
+    if resource.startswith(("limits.hugepages-", "requests.hugepages-")):
+        return "hugepages"
+    if resource not in RESOURCE_FIELDS:
+        return ""
+    return "local ephemeral storage" if resource.endswith("ephemeral-storage") else "memory"
+
+
 def _validate_divisor(resource: str, divisor: str, path: str) -> list[FieldError]:
     canonical = quantity.canonical(divisor)
-    if resource.endswith(".cpu"):
+    if resource in ("limits.cpu", "requests.cpu"):
         if canonical not in ("1m", "1", "0"):
             why = "only divisor's values 1m and 1 are supported with the cpu resource"
             return [invalid(f"{path}.divisor", resource, why)]
-    elif canonical != "0" and canonical not in _SIZES.split(", "):
-        kind = "local ephemeral storage" if resource.endswith("ephemeral-storage") else "memory"
-        kind = "hugepages" if "hugepages-" in resource else kind
+    elif canonical != "0" and canonical not in _SIZES.split(", ") and (kind := _kind_of_size(resource)):
         why = f"only divisor's values {_SIZES} are supported with the {kind} resource"
         return [invalid(f"{path}.divisor", resource, why)]
     return []

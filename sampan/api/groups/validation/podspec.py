@@ -12,6 +12,8 @@ from sampan.api.groups.validation.containers import (
     validate_init_containers,
 )
 from sampan.api.groups.validation.metadata import validate_annotations, validate_labels
+from sampan.api.groups.validation.operatingsystems import validate_host_process, validate_system
+from sampan.api.groups.validation.podannotations import validate_matching_fields, validate_pod_annotations
 from sampan.api.groups.validation.resources import validate_resources
 from sampan.api.groups.validation.scheduling import (
     validate_affinity,
@@ -67,24 +69,29 @@ def validate_template(template: Tree, path: str) -> list[FieldError]:
     """The pod template of a workload: labels, annotations and spec."""
     meta = template.get("metadata", {})
     errors = validate_labels(meta.get("labels", {}), f"{path}.labels")
-    errors += validate_annotations(meta.get("annotations", {}), f"{path}.annotations")
     spec = template.get("spec", {})
+    annotations = meta.get("annotations")
+    if annotations:
+        errors += validate_annotations(annotations, f"{path}.annotations")
+        errors += validate_pod_annotations(annotations, spec, f"{path}.annotations")
     errors += validate_pod_spec(spec, f"{path}.spec")
+    if annotations:
+        errors += validate_matching_fields(annotations, spec, f"{path}.spec")
     if spec.get("ephemeralContainers"):
         why = "ephemeral containers not allowed in pod template"
         errors.append(forbidden_field(f"{path}.spec.ephemeralContainers", why))
     return errors
 
 
-def validate_pod_spec(spec: Tree, path: str, is_pod: bool = False) -> list[FieldError]:
-    """`is_pod`: the spec of a Pod, where host ports have been set for the host's network."""
-    grace: int = spec["terminationGracePeriodSeconds"]
-    volumes, errors = validate_volumes(spec["volumes"], f"{path}.volumes") if "volumes" in spec else ({}, [])
+def validate_pod_spec(spec: Tree, path: str, pod: Tree | None = None) -> list[FieldError]:
+    """`pod`: the metadata of the Pod whose spec it is; in one, host ports have been set for the host's network."""
+    name = pod.get("name", "") if pod else ""
+    volumes, errors = validate_volumes(spec["volumes"], name, f"{path}.volumes") if "volumes" in spec else ({}, [])
     containers = spec.get("containers", ())
-    errors += validate_containers(containers, volumes, grace, f"{path}.containers")
+    errors += validate_containers(containers, volumes, spec, f"{path}.containers")
     initial = spec.get("initContainers", ())
     if initial:
-        errors += validate_init_containers(initial, containers, volumes, grace, f"{path}.initContainers")
+        errors += validate_init_containers(initial, containers, volumes, spec, f"{path}.initContainers")
     policy = spec["restartPolicy"]
     if policy not in RESTART_POLICIES:
         errors.append(not_supported(f"{path}.restartPolicy", policy, RESTART_POLICIES))
@@ -93,8 +100,8 @@ def validate_pod_spec(spec: Tree, path: str, is_pod: bool = False) -> list[Field
     if spec["securityContext"]:
         errors += validate_pod_security(spec["securityContext"], spec, f"{path}.securityContext")
     for field, rule in _NAMES:
-        if name := spec.get(field):
-            errors += [invalid(f"{path}.{field}", name, why) for why in rule(name)]
+        if value := spec.get(field):
+            errors += [invalid(f"{path}.{field}", value, why) for why in rule(value)]
     if tolerations := spec.get("tolerations"):
         errors += validate_tolerations(tolerations, f"{path}.tolerations")
     if "imagePullSecrets" in spec:
@@ -102,11 +109,20 @@ def validate_pod_spec(spec: Tree, path: str, is_pod: bool = False) -> list[Field
     if not _RARE.isdisjoint(spec) or spec["dnsPolicy"] == "None":
         if ephemeral := spec.get("ephemeralContainers"):
             where = f"{path}.ephemeralContainers"
-            errors += validate_ephemeral_containers(ephemeral, (*containers, *initial), volumes, where)
+            errors += validate_ephemeral_containers(ephemeral, (*containers, *initial), volumes, spec, where)
         errors += _validate_placement(spec, path)
-        errors += _validate_network(spec, path, is_pod)
+        errors += _validate_network(spec, path, pod is not None)
         errors += _validate_rest(spec, path)
+    if _may_be_host_process(spec):
+        errors += validate_host_process(spec, path)
     return errors
+
+
+def _may_be_host_process(spec: Tree) -> bool:
+    if "windowsOptions" in spec["securityContext"]:
+        return True
+    lists = (spec.get(field, ()) for field in ("containers", "initContainers", "ephemeralContainers"))
+    return any("windowsOptions" in c["securityContext"] for part in lists for c in part if "securityContext" in c)
 
 
 def _validate_pull_secrets(references: Sequence[Tree], path: str) -> list[FieldError]:
@@ -178,7 +194,7 @@ def _validate_dns(spec: Tree, path: str) -> list[FieldError]:
     for index, search in enumerate(searches):
         if search != ".":
             bare = search.removesuffix(".")
-            errors += [invalid(f"{path}.searches[{index}]", bare, why) for why in names.dns_subdomain(bare)]
+            errors += [invalid(f"{path}.searches[{index}]", bare, why) for why in names.dns_subdomain_with_underscores(bare)]
     for index, option in enumerate(config.get("options", ())):
         if not option.get("name"):
             errors.append(required(f"{path}.options[{index}]", "must not be empty"))
@@ -201,9 +217,5 @@ def _validate_rest(spec: Tree, path: str) -> list[FieldError]:
     if "overhead" in spec:
         errors += validate_resources({"limits": spec["overhead"]}, f"{path}.overhead")
     if "os" in spec:
-        name = spec["os"].get("name", "")
-        if not name:
-            errors.append(required(f"{path}.os.name"))
-        elif name not in ("linux", "windows"):
-            errors.append(not_supported(f"{path}.os.name", name, ("linux", "windows")))
+        errors += validate_system(spec, path)
     return errors

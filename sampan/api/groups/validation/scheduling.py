@@ -43,7 +43,7 @@ def _validate_toleration(toleration: Tree, path: str) -> list[FieldError]:
             errors.append(invalid(f"{path}.operator", value, ";".join(problems)))
     elif operator == "Exists":
         if value:
-            errors.append(invalid(f"{path}.operator", toleration, "value must be empty when `operator` is 'Exists'"))
+            errors.append(invalid(f"{path}.operator", value, "value must be empty when `operator` is 'Exists'"))
     else:
         errors.append(not_supported(f"{path}.operator", operator, ("Equal", "Exists")))
     if effect and effect not in TAINT_EFFECTS:
@@ -151,16 +151,39 @@ def _validate_pod_term(term: Tree, path: str) -> list[FieldError]:
             errors += validate_label_selector(selector, f"{path}.{field}")
     for namespace in term.get("namespaces", ()):
         errors += [invalid(f"{path}.namespace", namespace, why) for why in names.dns_label(namespace)]
-    for field in ("matchLabelKeys", "mismatchLabelKeys"):
-        keys = term.get(field, ())
-        if keys and "labelSelector" not in term:
-            errors.append(forbidden_field(f"{path}.{field}", "must not be specified when labelSelector is not set"))
-        for index, key in enumerate(keys):
-            errors += [invalid(f"{path}.{field}[{index}]", key, why) for why in names.qualified_name(key)]
+    if "matchLabelKeys" in term or "mismatchLabelKeys" in term:
+        errors += _validate_label_keys(term, path)
     topology = term.get("topologyKey", "")
     if not topology:
         errors.append(required(f"{path}.topologyKey", "can not be empty"))
     return errors + [invalid(f"{path}.topologyKey", topology, why) for why in names.qualified_name(topology)]
+
+
+def _validate_label_keys(term: Tree, path: str) -> list[FieldError]:
+    """matchLabelKeys and mismatchLabelKeys, after the former became requirements of the selector."""
+    errors: list[FieldError] = []
+    for field in ("matchLabelKeys", "mismatchLabelKeys"):
+        keys = term.get(field, ())
+        if keys and "labelSelector" not in term:
+            errors.append(forbidden_field(f"{path}.{field}", "must not be specified when labelSelector is not set"))
+            continue
+        for index, key in enumerate(keys):
+            errors += [invalid(f"{path}.{field}[{index}]", key, why) for why in names.qualified_name(key)]
+    positions = {key: index for index, key in enumerate(term.get("matchLabelKeys", ()))}
+    selector = term.get("labelSelector", {})
+    selected = set(selector.get("matchLabels", ()))
+    for expression in selector.get("matchExpressions", ()):
+        key = expression.get("key", "")
+        if key in positions and key in selected:
+            where = f"{path}[{positions[key]}]"
+            errors.append(invalid(where, key, "exists in both matchLabelKeys and labelSelector"))
+        selected.add(key)
+    mismatched = set(term.get("mismatchLabelKeys", ()))
+    for index, key in enumerate(term.get("matchLabelKeys", ())):
+        if key in mismatched:
+            where = f"{path}.matchLabelKeys[{index}]"
+            errors.append(invalid(where, key, "exists in both matchLabelKeys and mismatchLabelKeys"))
+    return errors
 
 
 def validate_spread(constraints: Sequence[Tree], path: str) -> list[FieldError]:

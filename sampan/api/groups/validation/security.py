@@ -6,11 +6,13 @@ import re
 from collections.abc import Sequence
 
 from sampan.api import names
-from sampan.api.errors import FieldError, duplicate, invalid, not_supported, required
+from sampan.api.errors import FieldError, duplicate, invalid, not_supported, required, too_long
+from sampan.api.groups.validation.operatingsystems import validate_windows_options
 from sampan.api.groups.validation.volumesources import local_descending_path
 from sampan.api.resource import Tree
 
 _PROFILES = ("Localhost", "RuntimeDefault", "Unconfined")
+_APPARMOR_LENGTH = 4095
 _SYSCTL_SEGMENT = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
 _SYSCTL = f"^({_SYSCTL_SEGMENT}[\\./])*{_SYSCTL_SEGMENT}$"
 _SYSCTL_LENGTH = 253
@@ -31,6 +33,10 @@ def validate_pod_security(context: Tree, spec: Tree, path: str) -> list[FieldErr
     if policy is not None and policy not in ("Always", "OnRootMismatch"):
         errors.append(not_supported(f"{path}.fsGroupChangePolicy", policy, ("Always", "OnRootMismatch")))
     errors += _validate_profiles(context, path)
+    policy = context.get("seLinuxChangePolicy")
+    # MountOption needs the feature gate SELinuxMount, which is off by default.
+    if policy is not None and policy != "Recursive":
+        errors.append(not_supported(f"{path}.seLinuxChangePolicy", policy, ("Recursive",)))
     policy = context.get("supplementalGroupsPolicy")
     if policy is not None and policy not in ("Merge", "Strict"):
         errors.append(not_supported(f"{path}.supplementalGroupsPolicy", policy, ("Merge", "Strict")))
@@ -73,6 +79,8 @@ def _validate_profiles(context: Tree, path: str) -> list[FieldError]:
         errors += _validate_profile(profile, "seccomp", f"{path}.seccompProfile")
     if (profile := context.get("appArmorProfile")) is not None:
         errors += _validate_profile(profile, "AppArmor", f"{path}.appArmorProfile")
+    if (options := context.get("windowsOptions")) is not None:
+        errors += validate_windows_options(options, f"{path}.windowsOptions")
     return errors
 
 
@@ -86,18 +94,21 @@ def _validate_profile(profile: Tree, what: str, path: str) -> list[FieldError]:
     elif type_ not in _PROFILES:
         errors.append(not_supported(f"{path}.type", type_, _PROFILES))
     if type_ == "Localhost":
-        if not local:
+        if local is None or (what == "AppArmor" and not local):
             errors.append(required(where, f"must be set when {what} type is Localhost"))
         elif what == "seccomp":
             errors += local_descending_path(local, where)
         elif local.strip() != local:
             errors.append(invalid(where, local, "must not be padded with whitespace"))
+        if local is not None and what == "AppArmor" and len(local.encode()) > _APPARMOR_LENGTH:
+            errors.append(too_long(where, _APPARMOR_LENGTH))
     elif local is not None:
         errors.append(invalid(where, local, f"can only be set when {what} type is Localhost"))
     return errors
 
 
-def validate_container_security(context: Tree, path: str) -> list[FieldError]:
+def validate_container_security(context: Tree, shares_users: bool, path: str) -> list[FieldError]:
+    """`shares_users`: whether the pod has the users of its node."""
     errors: list[FieldError] = []
     for field in ("runAsUser", "runAsGroup"):
         if (number := context.get(field)) is not None:
@@ -105,6 +116,8 @@ def validate_container_security(context: Tree, path: str) -> list[FieldError]:
     mount = context.get("procMount")
     if mount is not None and mount not in ("Default", "Unmasked"):
         errors.append(not_supported(f"{path}.procMount", mount, ("Default", "Unmasked")))
+    if mount == "Unmasked" and shares_users:
+        errors.append(invalid(f"{path}.procMount", mount, "`hostUsers` must be false to use `Unmasked`"))
     errors += _validate_profiles(context, path)
     if context.get("allowPrivilegeEscalation") is False:
         if context.get("privileged"):

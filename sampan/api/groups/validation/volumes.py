@@ -20,7 +20,7 @@ from sampan.api.groups.validation.environment import (
     validate_field_reference,
     validate_resource_reference,
 )
-from sampan.api.groups.validation.volumesources import COMMON, SHOWN_AS, Check, local_descending_path
+from sampan.api.groups.validation.volumesources import COMMON, SHOWN_AS, Check, local_descending_path, validate_portal_length
 from sampan.api.resource import Tree
 
 _MODE = "must be a number between 0 and 0777 (octal), both inclusive"
@@ -30,13 +30,13 @@ _DUPLICATE_PATHS = "conflicting duplicate paths"
 _MIN_TOKEN_SECONDS, _MAX_TOKEN_SECONDS = 600, 1 << 32
 
 
-def validate_volumes(volumes: Sequence[Tree], path: str) -> tuple[dict[str, Tree], list[FieldError]]:
-    """The good volumes by name, and the errors of the others."""
+def validate_volumes(volumes: Sequence[Tree], pod: str, path: str) -> tuple[dict[str, Tree], list[FieldError]]:
+    """The good volumes by name, and the errors of the others. `pod`: the name of the Pod, "" in a template."""
     good: dict[str, Tree] = {}
     errors: list[FieldError] = []
     for index, volume in enumerate(volumes):
         name = volume.get("name")
-        found = _validate_sources(volume, f"{path}[{index}]")
+        found = _validate_sources(volume, pod, f"{path}[{index}]")
         if not name:
             found.append(required(f"{path}[{index}].name"))
         elif problems := names.dns_label(name):
@@ -48,18 +48,35 @@ def validate_volumes(volumes: Sequence[Tree], path: str) -> tuple[dict[str, Tree
         else:
             assert name
             good[name] = volume
+        if pod and "persistentVolumeClaim" in volume:
+            errors += _validate_claim_of_others(volume["persistentVolumeClaim"], volumes, pod, f"{path}[{index}]")
     return good, errors
 
 
-def _validate_sources(volume: Tree, path: str) -> list[FieldError]:
+def _validate_claim_of_others(source: Tree, volumes: Sequence[Tree], pod: str, path: str) -> list[FieldError]:
+    """A volume is not of a claim that is only made for another of the pod's volumes."""
+    claim = source.get("claimName", "")
+    if all(claim != f"{pod}-{volume.get('name', '')}" for volume in volumes if "ephemeral" in volume):
+        return []
+    why = "must not reference a PVC that gets created for an ephemeral volume"
+    return [invalid(f"{path}.persistentVolumeClaim.claimName", claim, why)]
+
+
+def _validate_sources(volume: Tree, pod: str, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     found = 0
-    for kind, source in volume.items():
-        if kind == "name":
-            continue
+    kinds = [kind for kind in volume if kind != "name"]
+    if len(kinds) > 1:  # The second in upstream's order is one too many.
+        kinds.sort(key=lambda kind: _ORDER.index(kind) if kind in _ORDER else len(_ORDER))
+    for kind in kinds:
+        source = volume[kind]
         found += 1
+        if kind == "iscsi":
+            errors += validate_portal_length(source, volume.get("name", ""), f"{path}.name", volume.get("name", ""))
         if found > 1:
-            errors.append(forbidden_field(f"{path}.{kind}", "may not specify more than 1 volume type"))
+            errors.append(forbidden_field(f"{path}.{_REPEATED_AS.get(kind, kind)}", "may not specify more than 1 volume type"))
+        elif kind == "ephemeral":
+            errors += _validate_ephemeral(source, f"{path}.ephemeral") + _validate_claim_name(volume, pod, path)
         elif check := _SOURCES.get(kind):
             errors += check(source, f"{path}.{SHOWN_AS.get(kind, kind)}")
         elif fields := _REQUIRED.get(kind):
@@ -152,7 +169,7 @@ def _validate_projected(source: Tree, path: str) -> list[FieldError]:
         if (part := projection.get("serviceAccountToken")) is not None:
             errors += _validate_token(part, f"{where}.serviceAccountToken", path)
         if len(projection) > 1:
-            errors.append(forbidden_field(where, "may not specify more than 1 volume type"))
+            errors.append(forbidden_field(where, "may not specify more than 1 volume type per source"))
     return errors
 
 
@@ -191,6 +208,15 @@ def _validate_ephemeral(source: Tree, path: str) -> list[FieldError]:
     return validate_claim_template(template, f"{path}.volumeClaimTemplate")
 
 
+def _validate_claim_name(volume: Tree, pod: str, path: str) -> list[FieldError]:
+    """The claim of an ephemeral volume is called by the pod and the volume."""
+    name = volume.get("name", "")
+    if not pod or not name:
+        return []
+    claim = f"{pod}-{name}"
+    return [invalid(f"{path}.name", name, f'PVC name "{claim}": {why}') for why in names.name_is_subdomain(claim)]
+
+
 _SOURCES: Mapping[str, Check] = {
     **COMMON,
     "emptyDir": _validate_empty_dir,
@@ -199,9 +225,18 @@ _SOURCES: Mapping[str, Check] = {
     "downwardAPI": _validate_downward_api,
     "projected": _validate_projected,
     "gitRepo": _validate_git_repo,
-    "ephemeral": _validate_ephemeral,
 }
-_REQUIRED: Mapping[str, Sequence[str]] = {"persistentVolumeClaim": ("claimName",), "image": ("reference",)}
+_REQUIRED: Mapping[str, Sequence[str]] = {"persistentVolumeClaim": ("claimName",)}
+_REPEATED_AS = {"cephfs": "cephFS", "downwardAPI": "downwarAPI"}
+"""What upstream calls a source that is one too many, where that is not its name."""
+# fmt: off
+_ORDER = (
+    "emptyDir", "hostPath", "gitRepo", "gcePersistentDisk", "awsElasticBlockStore", "secret", "nfs", "iscsi", "glusterfs",
+    "flocker", "persistentVolumeClaim", "rbd", "cinder", "cephfs", "quobyte", "downwardAPI", "fc", "flexVolume", "configMap",
+    "azureFile", "vsphereVolume", "photonPersistentDisk", "portworxVolume", "azureDisk", "storageos", "projected", "scaleIO",
+    "csi", "ephemeral",
+)
+# fmt: on
 
 
 def validate_mounts(container: Tree, volumes: Mapping[str, Tree], path: str) -> list[FieldError]:
@@ -244,15 +279,16 @@ def _validate_mount_options(mount: Tree, container: Tree, path: str, list_path: 
         if sub_path:
             errors.append(invalid(f"{path}.subPathExpr", expression, "subPathExpr and subPath are mutually exclusive"))
         errors += local_descending_path(expression, f"{list_path}.subPathExpr")
-    if propagation := mount.get("mountPropagation"):
+    if (propagation := mount.get("mountPropagation")) is not None:
         where = f"{list_path}.mountPropagation"
         if propagation not in _PROPAGATIONS:
             errors.append(not_supported(where, propagation, _PROPAGATIONS))
         if propagation == "Bidirectional" and not container.get("securityContext", {}).get("privileged"):
             why = "Bidirectional mount propagation is available only to privileged containers"
             errors.append(forbidden_field(where, why))
-    if (recursive := mount.get("recursiveReadOnly")) and recursive != "Disabled":
-        errors += _validate_recursive(recursive, mount, f"{path}.recursiveReadOnly")
+    recursive = mount.get("recursiveReadOnly", "Disabled")
+    if recursive != "Disabled":
+        errors += _validate_recursive(recursive, mount, f"{list_path}.recursiveReadOnly")
     return errors
 
 
@@ -273,7 +309,8 @@ def validate_devices(container: Tree, volumes: Mapping[str, Tree], path: str) ->
     errors: list[FieldError] = []
     seen_names: set[str] = set()
     seen_paths: set[str] = set()
-    mounted = {mount.get("name") for mount in container.get("volumeMounts", ())}
+    mounted = {mount.get("name", "") for mount in container.get("volumeMounts", ())}
+    targets = {mount.get("mountPath", "") for mount in container.get("volumeMounts", ())}
     for index, device in enumerate(container["volumeDevices"]):
         where, name, target = f"{path}[{index}]", device.get("name", ""), device.get("devicePath", "")
         if not name:
@@ -293,6 +330,8 @@ def validate_devices(container: Tree, volumes: Mapping[str, Tree], path: str) ->
             errors.append(invalid(f"{where}.devicePath", target, "can not contain backsteps ('..')"))
         if name in mounted:
             errors.append(invalid(f"{where}.name", name, "must not already exist in volumeMounts"))
+        if target in targets:
+            errors.append(invalid(f"{where}.devicePath", target, "must not already exist as a path in volumeMounts"))
         seen_names.add(name)
         seen_paths.add(target)
     return errors

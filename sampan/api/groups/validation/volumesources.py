@@ -256,6 +256,11 @@ def _validate_persistent_iscsi(source: Tree, path: str) -> list[FieldError]:
 
 def validate_iscsi_name(source: Tree, volume: str, path: str) -> list[FieldError]:
     """The name that a node gives the connection is made of the volume's and the portal's."""
+    return validate_portal_length(source, volume, f"{path}.targetportal", source.get("targetPortal", ""))
+
+
+def validate_portal_length(source: Tree, volume: str, path: str, shown: str) -> list[FieldError]:
+    """The rule itself; of pods' volumes and of PersistentVolumes different fields are complained of."""
     portal = source.get("targetPortal", "")
     if "initiatorName" not in source or len(f"{volume}:{portal}".encode()) <= _ISCSI_NAME_LENGTH:
         return []
@@ -263,7 +268,7 @@ def validate_iscsi_name(source: Tree, volume: str, path: str) -> list[FieldError
         f"Total length of <volume name>:<iscsi.targetPortal> must be under {_ISCSI_NAME_LENGTH} characters "
         "if iscsi.initiatorName is specified."
     )
-    return [invalid(f"{path}.targetportal", portal, why)]
+    return [invalid(path, shown, why)]
 
 
 def _validate_persistent_cinder(source: Tree, path: str) -> list[FieldError]:
