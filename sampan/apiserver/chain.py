@@ -34,7 +34,7 @@ def build(context: Context, authentication: Filter, levels: Fairness, remotes: R
         impersonation(context.authorize),
         fairness(levels, count, context.clock, context.config.request_timeout_seconds / _QUEUE_PART),
         authorization(context.authorize),
-        aggregated(remotes),
+        aggregated(remotes, context.config.max_body_bytes),
         timeout(context.config.request_timeout_seconds),
     ]
     handler = routes

@@ -15,6 +15,7 @@ from sampan.api.scheme import Scheme, builtin
 from sampan.apiserver.admission.chain import Admission
 from sampan.apiserver.admission.plugins import default_plugins
 from sampan.apiserver.aggregation.availability import Availability
+from sampan.apiserver.aggregation.proxying import is_aggregated
 from sampan.apiserver.aggregation.registration import Registration
 from sampan.apiserver.authn import make_authenticator
 from sampan.apiserver.authz.authorizer import make_authorizer
@@ -43,6 +44,7 @@ from sampan.apiserver.registry.installed import install_hooks
 from sampan.apiserver.registry.registries import Registries
 from sampan.apiserver.routes import Routes
 from sampan.apiserver.subresources import subresource_handlers, virtual_handlers
+from sampan.apiserver.subresources.proxy import is_proxied
 from sampan.lib.clock import Clock, RealClock
 from sampan.lib.http import Handler
 from sampan.lib.httpserver import HTTPServer
@@ -101,7 +103,9 @@ class APIServer:
         )
         client_cas = config.client_ca_pem + config.requestheader_client_ca_pem
         tls = server_context(config.tls_cert_pem, config.tls_key_pem, client_cas)
-        self._http = HTTPServer(handler, tls=tls, max_body_bytes=config.max_body_bytes, clock=self.clock)
+        self._http = HTTPServer(
+            handler, tls=tls, max_body_bytes=config.max_body_bytes, passes_on=self._passes_on, clock=self.clock
+        )
 
     @property
     def port(self) -> int:
@@ -203,6 +207,9 @@ class APIServer:
         pages["/"] = index(lambda: [*pages, *documents.paths()])
         pages = {path: only_reads(page) for path, page in pages.items()}
         return Routes(self.context, self.custom, pages, subresources, virtual, documents)
+
+    def _passes_on(self, target: bytes) -> bool:
+        return is_proxied(target) or is_aggregated(self.aggregation.remotes, target)
 
     def _public_address(self) -> str:
         host = self.config.advertise_address or self.config.bind[0][0]

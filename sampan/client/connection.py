@@ -56,6 +56,11 @@ class ClientConnection(asyncio.Protocol):
             self._transport.write(request)
             self._transport.write(body)
 
+    def send(self, data: bytes) -> None:
+        """More of the request's body."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
     async def head(self) -> tuple[int, dict[str, str]]:
         """Status and headers (names in lower case, repeated values joined). Raises ConnectionError."""
         while not self._head_done:

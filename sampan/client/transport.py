@@ -16,7 +16,7 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +26,8 @@ from urllib.parse import quote, urlencode, urlsplit
 from sampan.client.config import ClientConfig
 from sampan.client.connection import ClientConnection
 from sampan.lib.http import JSON_TYPE, Duplex
+from sampan.lib.httpbody import IncomingBody
+from sampan.lib.tasks import Tasks
 from sampan.lib.tls import client_context
 
 Query = Mapping[str, str] | Sequence[tuple[str, str]]
@@ -109,9 +111,8 @@ class Transport:
         self._tls: ssl.SSLContext | None = None
         if parts.scheme == "https":
             self._tls = client_context(config.ca_pem, config.cert_pem, config.key_pem, insecure=config.insecure)
-        self._common = f"Host: {parts.netloc.rpartition('@')[2]}\r\n"
-        if config.user_agent:
-            self._common += f"User-Agent: {config.user_agent}\r\n"
+        self._own_host = parts.netloc.rpartition("@")[2]
+        self._common = f"User-Agent: {config.user_agent}\r\n" if config.user_agent else ""
         self._idle: list[ClientConnection] = []
         self._max_idle = MAX_IDLE
         self._active: set[ClientConnection] = set()
@@ -155,21 +156,46 @@ class Transport:
         path: str,
         *,
         query: Query = (),
-        body: bytes = b"",
+        body: bytes | IncomingBody = b"",
         content_type: str = JSON_TYPE,
         headers: Headers = (),
         accept: str = JSON_TYPE,
-        deadline_seconds: float = 30.0,
+        host: str = "",
+        deadline_seconds: float | None = 30.0,
     ) -> AsyncIterator[HTTPStream]:
-        """An answer to be read piece by piece; the deadline is for its head. Leaving the block early drops the connection."""
-        head = self._head(method, path, query, body, content_type, headers, accept)
-        try:
-            async with asyncio.timeout(deadline_seconds):
-                connection, status, answered = await self._send(method, head, body)
-        except TimeoutError:
-            raise TimeoutError(f"{method} {path}: no answer within {deadline_seconds:g} s") from None
-        try:
+        """An answer to be read piece by piece; the deadline is for its head. Leaving the block early drops the connection.
+
+        `host` is for the Host header, if it is not the URL's. A body that is incoming is sent as it comes, also while the
+        answer is read.
+        """
+        head = self._head(method, path, query, body, content_type, headers, accept, host)
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(deadline_seconds):
+                    if isinstance(body, bytes):
+                        connection, status, answered = await self._send(method, head, body)
+                        stack.callback(self._release, connection)
+                    else:
+                        connection = await stack.enter_async_context(self._feeding(method, head, body))
+                        status, answered = await connection.head()
+            except TimeoutError:
+                raise TimeoutError(f"{method} {path}: no answer within {deadline_seconds or 0:g} s") from None
             yield HTTPStream(status, answered, connection)
+
+    @asynccontextmanager
+    async def _feeding(self, method: str, head: bytes, body: IncomingBody) -> AsyncIterator[ClientConnection]:
+        """A connection of its own, as what was read of the body cannot be sent again if a kept one proves dead."""
+        connection = await self._connect()
+        self._active.add(connection)
+        try:
+            connection.begin(head, b"", is_head=method == "HEAD")
+            async with Tasks() as tasks:
+                feeding = tasks.start(_feed(connection, body), "request body")
+                yield connection
+                if not feeding.done():
+                    connection.close()  # the answer is over, and what is left of the body would pass for another request
+        except BaseExceptionGroup as group:  # of one: feeding does not fail
+            raise group.exceptions[0] from None
         finally:
             self._release(connection)
 
@@ -180,10 +206,11 @@ class Transport:
         *,
         query: Query = (),
         headers: Headers = (),
+        host: str = "",
         deadline_seconds: float = 30.0,
     ) -> Upgraded:
         """Ask for another protocol; `headers` has Connection and Upgrade. A duplex is the caller's to close."""
-        head = self._head(method, path, query, b"", "", headers, "*/*")
+        head = self._head(method, path, query, b"", "", headers, "*/*", host)
         try:
             async with asyncio.timeout(deadline_seconds):
                 connection = await self._connect()
@@ -284,15 +311,29 @@ class Transport:
         return connection
 
     def _head(
-        self, method: str, path: str, query: Query, body: bytes, content_type: str, headers: Headers, accept: str
+        self,
+        method: str,
+        path: str,
+        query: Query,
+        body: bytes | IncomingBody,
+        content_type: str,
+        headers: Headers,
+        accept: str,
+        host: str = "",
     ) -> bytes:
         plain = isinstance(path, EscapedPath) or _PLAIN_PATH(path)
         target = self._prefix + (path if plain else quote(path, safe="/:@=,+~"))
         if query:
             target += "?" + urlencode(list(query.items()) if isinstance(query, Mapping) else query)
-        lines = [f"{method} {target or '/'} HTTP/1.1\r\n", self._common, f"Accept: {accept}\r\n"]
-        if body:
-            lines.append(f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n")
+        lines = [f"{method} {target or '/'} HTTP/1.1\r\nHost: {host or self._own_host}\r\n", self._common]
+        if accept:
+            lines.append(f"Accept: {accept}\r\n")
+        if body and content_type:
+            lines.append(f"Content-Type: {content_type}\r\n")
+        if isinstance(body, IncomingBody):
+            lines.append("Transfer-Encoding: chunked\r\n" if body.length is None else f"Content-Length: {body.length}\r\n")
+        elif body:
+            lines.append(f"Content-Length: {len(body)}\r\n")
         elif method in ("POST", "PUT", "PATCH"):
             lines.append("Content-Length: 0\r\n")
         token = self._bearer()
@@ -314,3 +355,23 @@ class Transport:
                 if not self._token:
                     raise ConnectionError(f"token file: {error}") from error
         return self._token
+
+
+async def _feed(connection: ClientConnection, body: IncomingBody) -> None:
+    """Send the body as it comes. Who reads the answer hears what becomes of it."""
+    is_chunked = body.length is None
+    while True:
+        try:
+            data = await body.read()
+        except ConnectionError:
+            connection.close()  # a body that broke off must not look like a whole one
+            return
+        if not data and not is_chunked:
+            return
+        try:
+            connection.send(b"%x\r\n%b\r\n" % (len(data), data) if is_chunked else data)
+            await connection.drain()
+        except ConnectionError:
+            return  # the server may have answered before
+        if not data:
+            return

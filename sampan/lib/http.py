@@ -129,7 +129,7 @@ class Sink(Protocol):
 
 @dataclass(slots=True)
 class Stream:
-    """A chunked answer of unknown length. `produce` writes until it returns; it is cancelled when the peer goes away.
+    """An answer in pieces. `produce` writes until it returns; it is cancelled when the peer goes away.
 
     It is run in any case, if only to be cancelled at its first wait, so what the handler opened for it is closed in it.
     """
@@ -138,6 +138,8 @@ class Stream:
     status: int = 200
     content_type: str = JSON_TYPE
     headers: tuple[tuple[str, str], ...] = ()
+    length: int | None = None
+    """Where it is known before, the answer says it and is not chunked."""
     whole: bool = False
     """Whether its end says something, so that it is waited for when the server drains, rather than ended as if it were over."""
 

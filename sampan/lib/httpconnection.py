@@ -192,9 +192,11 @@ class Connection(Receiving):
 
     async def _stream(self, request: Request, stream: Stream, keep_alive: bool) -> bool:
         """Returns whether the connection can be used on."""
-        chunked = not self._is_old
+        chunked = not self._is_old and stream.length is None
         head = self._server.head(stream.status, stream.content_type).rpartition(b"\r\n")[0] + b"\r\n"
         head += header_lines(stream.headers) + (b"Transfer-Encoding: chunked\r\n" if chunked else b"")
+        if stream.length is not None:
+            head += b"Content-Length: %d\r\n" % stream.length
         if not self._transport.is_closing():
             self._transport.write(head + (b"\r\n" if keep_alive else b"Connection: close\r\n\r\n"))
         is_head = request.method == "HEAD"

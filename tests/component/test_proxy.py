@@ -16,18 +16,65 @@ from sampan.apiserver.webhooks.resolve import Place, ready_places
 from sampan.client.config import ClientConfig
 from sampan.client.transport import Transport
 from sampan.lib.http import Answer, Duplex, Request, Response, Sink, Stream, Upgrade
+from sampan.lib.httpbody import IncomingBody
 from sampan.lib.httpserver import HTTPServer
+from sampan.lib.tls import client_context
 from tests.component.conftest import Api, Served
 from tests.component.streaming import NAMESPACE, Cluster, on_node
 
 PROXY = f"{NAMESPACE}/pods/web:8080/proxy"
 
 
-def _application(request: Request) -> Answer:
+_BEGUN, _CUT = asyncio.Event(), asyncio.Event()
+
+
+def _streams(target: bytes) -> bool:
+    return target in (b"/sum", b"/echo", b"/cut")
+
+
+async def _sum(body: IncomingBody) -> Answer:
+    size = 0
+    while data := await body.read():
+        size += len(data)
+    return Response(200, str(size).encode())
+
+
+def _echo(body: IncomingBody) -> Answer:
+    async def produce(sink: Sink) -> None:
+        while data := await body.read():
+            sink.write(data)
+
+    return Stream(produce)
+
+
+async def _cut(request: Request) -> Answer:
+    """Waits until the client is gone."""
+    task = asyncio.current_task()
+    assert task is not None
+    request.peer.dependents.add(task)
+    _BEGUN.set()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        _CUT.set()
+    return Response(200)
+
+
+def _application(request: Request) -> Answer | Awaitable[Answer]:
     """What runs in the pod."""
     match request.path:
+        case "/sum" if request.incoming is not None:
+            return _sum(request.incoming)
+        case "/echo" if request.incoming is not None:
+            return _echo(request.incoming)
+        case "/cut":
+            return _cut(request)
         case "/away":
             return Response(302, b"", "", (("Location", "/else/where?x=1"),))
+        case "/page":
+            page = b"<a href=/next>" if request.method == "GET" else b""
+            headers = (("Access-Control-Allow-Origin", "*"), ("X-Frame-Options", "deny"))
+            return Response(200, page, "text/html; charset=utf-8", headers)
         case "/outside":
             return Response(302, b"", "", (("Location", "https://example.com/"),))
         case "/cookies":
@@ -62,7 +109,7 @@ async def _shout(duplex: Duplex) -> None:
 
 @asynccontextmanager
 async def _pod(cluster: Cluster, *, ports: tuple[int, ...] = (8080,)) -> AsyncIterator[None]:
-    server = HTTPServer(_application, tls=None)
+    server = HTTPServer(_application, tls=None, passes_on=_streams)
     port = await server.start("127.0.0.1", 0)
     try:
         cluster.node.streaming.ports = dict.fromkeys(ports, ("127.0.0.1", port))
@@ -95,7 +142,8 @@ def test_a_request_reaches_the_pod_as_it_was_sent(api: Api, tmp_path: Path) -> N
         assert (seen["method"], seen["path"], seen["query"], seen["body"]) == ("PUT", "/a/b%20c", "q=1%262", "hello")
         headers = seen["headers"]
         assert headers["x-mine"] == "1" and headers["cookie"] == "k=v" and headers["accept"] == "text/*"
-        assert headers["content-type"] == "text/x-own" and headers["host"] == "10.244.0.7:8080"
+        assert headers["content-type"] == "text/x-own" and headers["host"] == cluster.served.server.url.removeprefix("https://")
+        assert "x-forwarded-host" not in headers
         assert headers["x-forwarded-uri"] == f"{PROXY}/a/b%20c" and headers["x-forwarded-for"] == "127.0.0.1"
         assert "authorization" not in headers
 
@@ -122,6 +170,67 @@ def test_answers_come_back_whole_whatever_they_are(api: Api, tmp_path: Path) -> 
         upgraded.duplex.close()
 
     _on_pod(api, tmp_path, scenario)
+
+
+def test_links_of_pages_stay_within_the_proxy(api: Api, tmp_path: Path) -> None:
+    async def scenario(cluster: Cluster) -> None:
+        page = await cluster.served.transport.request("GET", f"{PROXY}/page")
+        assert page.body == f'<a href="{PROXY}/next">'.encode()
+        assert "access-control-allow-origin" not in page.headers and page.headers["x-frame-options"] == "deny"
+
+    _on_pod(api, tmp_path, scenario)
+
+
+def test_a_body_of_any_length_goes_through_as_it_comes(api: Api, tmp_path: Path) -> None:
+    async def scenario(cluster: Cluster) -> None:
+        size, chunk = 8 * 1024 * 1024, bytes(64 * 1024)
+        async with _raw(cluster, b"PUT", f"{PROXY}/sum", b"Content-Length: %d\r\nExpect: 100-continue\r\n" % size) as (
+            reader,
+            writer,
+        ):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
+            for _ in range(size // len(chunk)):
+                writer.write(chunk)
+                await writer.drain()
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+            assert await reader.readexactly(len(str(size))) == str(size).encode()
+        async with _raw(cluster, b"POST", f"{PROXY}/echo", b"Transfer-Encoding: chunked\r\n") as (reader, writer):
+            await reader.readuntil(b"\r\n\r\n")  # the answer has begun
+            for word in (b"one", b"three"):
+                writer.write(b"%x\r\n%b\r\n" % (len(word), word))
+                assert await reader.readuntil(word + b"\r\n")
+            writer.write(b"0\r\n\r\n")
+            assert (await reader.read()).endswith(b"0\r\n\r\n")
+
+    _on_pod(api, tmp_path, scenario)
+
+
+def test_what_a_client_breaks_off_is_broken_off_behind_the_proxy(api: Api, tmp_path: Path) -> None:
+    async def scenario(cluster: Cluster) -> None:
+        async with _raw(cluster, b"PUT", f"{PROXY}/cut", b"Content-Length: 9\r\n") as (_, writer):
+            writer.write(b"some")
+            async with asyncio.timeout(10):
+                await _BEGUN.wait()
+        async with asyncio.timeout(10):
+            await _CUT.wait()
+
+    _on_pod(api, tmp_path, scenario)
+
+
+@asynccontextmanager
+async def _raw(
+    cluster: Cluster, method: bytes, path: str, head: bytes
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    config = cluster.served.transport.config
+    tls = client_context(config.ca_pem, config.cert_pem, config.key_pem)
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", cluster.served.server.port, ssl=tls, server_hostname="localhost"
+    )
+    writer.write(b"%b %b HTTP/1.1\r\nHost: x\r\n%b\r\n" % (method, path.encode(), head))
+    try:
+        yield reader, writer
+    finally:
+        writer.transport.abort()
 
 
 def test_redirects_stay_within_the_proxy(api: Api, tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ import ipaddress
 import random
 from collections.abc import Callable
 from typing import NamedTuple
+from urllib.parse import unquote
 
-from sampan.api.errors import bad_request, service_unavailable
+from sampan.api.errors import StatusError, bad_request, service_unavailable
 from sampan.api.resource import Resource
 from sampan.apiserver.context import Context
 from sampan.apiserver.kubelet import endpoint
-from sampan.apiserver.requestinfo import RequestInfo
+from sampan.apiserver.requestinfo import RequestInfo, resolve
 from sampan.apiserver.reverseproxy import forward, is_upgrade, passed_on, relocated
 from sampan.apiserver.subresources.connecting import admit_connection
 from sampan.apiserver.subresources.forms import NODE_PROXY, POD_PROXY, SERVICE_PROXY
@@ -23,6 +24,7 @@ from sampan.apiserver.webhooks.resolve import Place, ready_places
 from sampan.client.transport import ConnectFailed, Transport
 from sampan.lib.http import Answer, Handler, Request, Response
 
+_PROXIED = frozenset(("pods", "services", "nodes"))
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -145,16 +147,31 @@ def _split(raw_path: str, count: int) -> tuple[str, str]:
 
 async def _pass(request: Request, transport: Transport, prefix: str, rest: str) -> Answer:
     host = request.headers.get("host", "")
-    forwarded = [("x-forwarded-uri", prefix + rest), ("x-forwarded-host", host), ("x-forwarded-proto", "https")]
-    headers = [*passed_on(request, without=("x-forwarded-uri", "x-forwarded-host", "x-forwarded-proto")), *forwarded]
-    own = frozenset((host, transport.config.server.partition("://")[2]))
+    headers = [*passed_on(request, without=("x-forwarded-uri",)), ("x-forwarded-uri", prefix + rest)]
+    scheme, _, place = transport.config.server.partition("://")
+    own = frozenset((place, place.removesuffix(f":{_DEFAULT_PORTS[scheme]}")))
+
+    def relocate(link: str) -> str:
+        return relocated(link, host, own, prefix)
+
     try:
-        return await forward(request, transport, rest or "/", headers, lambda location: relocated(location, own, prefix))
+        return await forward(request, transport, rest or "/", headers, relocate, host=host, head_seconds=None)
     except ConnectFailed as error:
         why = f"dial tcp {error.address}:{error.port}: connect: {_cause(error)}"
         raise service_unavailable(f"error trying to reach service: {why}") from error
     except (ConnectionError, TimeoutError) as error:
         raise service_unavailable(f"error trying to reach service: {error}") from error
+
+
+def is_proxied(target: bytes) -> bool:
+    """Whether a request's target is a proxy subresource: what such a request carries is read as it comes."""
+    if b"/proxy" not in target or b"#" in target:
+        return False
+    try:
+        info = resolve("", unquote(target.partition(b"?")[0]), "")
+    except StatusError:
+        return False
+    return info.subresource == "proxy" and not info.group and info.resource in _PROXIED
 
 
 def _cause(error: ConnectFailed) -> str:
