@@ -17,7 +17,6 @@ from sampan.api.errors import (
     NOT_FOUND,
     StatusError,
     method_not_supported,
-    too_large_resource_version,
 )
 from sampan.api.resource import Resource, Tree
 from sampan.apiserver.answers import dress, is_pretty, warning_headers
@@ -188,14 +187,9 @@ class Endpoint:
         form = negotiate_stream(request.headers.get("accept", ""), WITHOUT_TABLES if streams_list else CONVERTED)
         view = self.view_for(form, request)
         revision = revision_of(options.resource_version)
-        newest = self._feed.store.revision
-        if self._feed.local and options.initial_events is None and revision > newest:
-            # Of a store that was set back, whose clients would else wait, blind, for revisions they have seen before. This
-            # makes them list anew.
-            raise too_large_resource_version(revision, newest)
         fresh = revision <= self._feed.revision and (self._feed.local or options.resource_version)
-        if fresh or (self._feed.local and options.initial_events is None):
-            return self._watch(view, selection, options, revision)
+        if fresh or (options.initial_events is None and (self._feed.local or revision)):
+            return self._watch(view, selection, options, revision)  # also from a revision that is still to come
         return self._watch_later(view, selection, options, revision)
 
     async def _watch_later(self, view: View, selection: Selection, options: ListOptions, revision: int) -> Stream:
@@ -203,8 +197,6 @@ class Endpoint:
             await self._reach(revision if options.initial_events else 0)
         except StatusError as error:
             return _broken(error)
-        if options.initial_events is None and revision > self._feed.revision:
-            raise too_large_resource_version(revision, self._feed.revision)
         return self._watch(view, selection, options, revision)
 
     def _watch(self, view: View, selection: Selection, options: ListOptions, revision: int) -> Stream:

@@ -43,8 +43,12 @@ class Channel:
     def announce(self, events: Sequence[CacheEvent]) -> None:
         data = self.encode(events)
         if data:
+            first, last = events[0].revision, events[-1].revision
             for watcher in list(self.watchers):
-                watcher.deliver(data, events[-1].revision)
+                if watcher.revision < first:
+                    watcher.deliver(data, last)
+                elif watcher.revision < last:  # it asked for what comes after a revision that was not there yet
+                    watcher.deliver(self.encode([event for event in events if event.revision > watcher.revision]), last)
 
     def encode(self, events: Sequence[CacheEvent]) -> bytes:
         """The frames of those events that the selection lets through."""
@@ -119,7 +123,7 @@ class Watcher:
 
     def deliver(self, data: bytes, revision: int) -> None:
         sink = self._sink
-        if sink is None or self.revision >= revision:
+        if sink is None:
             return
         sink.write(data)
         if sink.buffered_bytes > _BEHIND_BYTES:
