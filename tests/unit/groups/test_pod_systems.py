@@ -217,7 +217,9 @@ COST = "controller.kubernetes.io/pod-deletion-cost"
         ),
         (
             {APPARMOR: "localhost/a"},
-            {"securityContext": {"appArmorProfile": {"type": "Localhost", "localhostProfile": "b"}}},
+            {"containers": [{"name": "web", "image": "i", "securityContext": {
+                "appArmorProfile": {"type": "Localhost", "localhostProfile": "b"}
+            }}]},
             [
                 "Forbidden spec.containers[0].securityContext.appArmorProfile.localhostProfile: Forbidden: "
                 "apparmor profile in annotation and field must match"
@@ -237,7 +239,7 @@ COST = "controller.kubernetes.io/pod-deletion-cost"
             ],
         ),
     ],
-)
+)  # fmt: skip
 def test_annotations_say_what_they_may_in_pods_and_templates(
     annotations: dict[str, str], spec: Tree, expected: list[str]
 ) -> None:

@@ -8,6 +8,7 @@ from sampan.api.groups.apps.workloads import (
     validate_int_or_percent,
     validate_not_decremented,
     validate_not_negative,
+    warn_of_new_template,
 )
 from sampan.api.groups.columns import AGE, CONTAINERS, IMAGES, NAME, format_labels, format_selector
 from sampan.api.groups.core.pod_defaults import default_template
@@ -125,6 +126,11 @@ def _validate_status(new: Tree, old: Tree) -> list[FieldError]:
     return errors + validate_not_decremented(status, old.get("status", {}), "collisionCount")
 
 
+def _warn(new: Tree, old: Tree | None) -> list[str]:
+    same = old is not None and _template_generation(new) == _template_generation(old)
+    return [] if same else warn_of_new_template(new, None)
+
+
 def _count(name: str, field: str) -> Column:
     return Column(name, lambda tree, now: tree.get("status", {}).get(field, 0), "integer")
 
@@ -148,6 +154,7 @@ RESOURCE = Resource(
         validate=_validate,
         validate_update=_validate_update,
         validate_status=_validate_status,
+        warn=_warn,
     ),
     default=_default,
     columns=(

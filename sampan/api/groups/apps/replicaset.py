@@ -8,6 +8,7 @@ from sampan.api.groups.apps.workloads import (
     validate_not_negative,
     validate_replica_template,
     validate_selector,
+    warn_of_workload,
 )
 from sampan.api.groups.columns import AGE, CONTAINERS, IMAGES, NAME, format_selector, selector_string
 from sampan.api.groups.core.pod_defaults import default_template
@@ -68,6 +69,7 @@ RESOURCE = Resource(
         validate=_validate,
         validate_update=_validate_update,
         validate_status=_validate_status,
+        warn=warn_of_workload,
     ),
     default=_default,
     columns=(

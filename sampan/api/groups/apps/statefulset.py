@@ -12,11 +12,14 @@ from sampan.api.groups.apps.workloads import (
     validate_int_or_percent,
     validate_not_decremented,
     validate_not_negative,
+    warn_of_new_template,
 )
 from sampan.api.groups.columns import AGE, CONTAINERS, IMAGES, NAME, selector_string
 from sampan.api.groups.core.pod_defaults import default_template
 from sampan.api.groups.strategies import bump_generation, keep_spec, start_generation
+from sampan.api.groups.validation.claims import warn_of_claim
 from sampan.api.groups.validation.metadata import validate_annotations, validate_labels
+from sampan.api.groups.validation.podannotations import validate_pod_annotations
 from sampan.api.groups.validation.selectors import matches, validate_label_selector
 from sampan.api.resource import Column, Resource, Scale, Strategy, Tree
 
@@ -148,7 +151,9 @@ def _validate_pods(spec: Tree) -> list[FieldError]:
         why = "`selector` does not match template `labels`"
         errors.append(invalid(f"{path}.metadata.labels", go_map(meta.get("labels")), why))
     errors += validate_labels(meta.get("labels", {}), f"{path}.labels")
-    errors += validate_annotations(meta.get("annotations", {}), f"{path}.annotations")
+    annotations = meta.get("annotations", {})
+    errors += validate_annotations(annotations, f"{path}.annotations")
+    errors += validate_pod_annotations(annotations, pod, f"{path}.annotations")
     if pod["restartPolicy"] != "Always":
         errors.append(not_supported(f"{path}.spec.restartPolicy", pod["restartPolicy"], ("Always",)))
     if "activeDeadlineSeconds" in pod:
@@ -177,9 +182,15 @@ def _validate_status(new: Tree, old: Tree) -> list[FieldError]:
 
 
 def _warn(new: Tree, old: Tree | None) -> list[str]:
+    warnings = warn_of_new_template(new, old)
+    for index, claim in enumerate(new["spec"].get("volumeClaimTemplates", ())):
+        warnings += warn_of_claim(claim.get("spec", {}), f"spec.volumeClaimTemplates[{index}].Spec")
     if new["spec"]["revisionHistoryLimit"] >= 0:
-        return []
-    return ["spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended"]
+        return warnings
+    return [
+        *warnings,
+        "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended",
+    ]
 
 
 def _ready(tree: Tree, now: float) -> str:

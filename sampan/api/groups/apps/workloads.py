@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sampan.api import names
 from sampan.api.errors import FieldError, forbidden_field, go_map, invalid, not_supported, required
 from sampan.api.groups.validation.podspec import validate_template
+from sampan.api.groups.validation.podwarnings import warn_of_name, warn_of_template
 from sampan.api.groups.validation.selectors import matches, validate_label_selector
 from sampan.api.resource import Tree
 
@@ -49,6 +50,17 @@ def validate_replica_template(spec: Tree) -> list[FieldError]:
         why = "activeDeadlineSeconds in ReplicaSet is not Supported"
         errors.append(forbidden_field(f"{path}.spec.activeDeadlineSeconds", why))
     return errors
+
+
+def warn_of_workload(new: Tree, old: Tree | None) -> list[str]:
+    """Of a name that pods are called by, and of the template of a new generation."""
+    return (warn_of_name(new) if old is None else []) + warn_of_new_template(new, old)
+
+
+def warn_of_new_template(new: Tree, old: Tree | None) -> list[str]:
+    if old is not None and new["metadata"].get("generation") == old["metadata"].get("generation"):
+        return []
+    return warn_of_template(new["spec"].get("template", {}), "spec.template")
 
 
 def validate_int_or_percent(value: int | str, path: str) -> list[FieldError]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 
-from sampan.api import cron, names
+from sampan.api import cron
 from sampan.api.errors import FieldError, invalid, not_supported, required
 from sampan.api.groups.apps.workloads import validate_not_negative
-from sampan.api.groups.batch.job import NAME_WARNING, default_failure_policy, job_spec_warnings
+from sampan.api.groups.batch.job import default_failure_policy, job_spec_warnings
 from sampan.api.groups.batch.job_validation import validate_job_spec
 from sampan.api.groups.columns import AGE, NAME, NONE, format_selector, since
 from sampan.api.groups.core.pod_defaults import default_template
 from sampan.api.groups.strategies import bump_generation, keep_spec, start_generation
+from sampan.api.groups.validation.podwarnings import warn_of_name
 from sampan.api.resource import Column, Resource, Strategy, Tree
 
 _POLICIES = ("Allow", "Forbid", "Replace")
@@ -107,9 +108,7 @@ def _validate_update(new: Tree, old: Tree) -> list[FieldError]:
 
 def _warn(new: Tree, old: Tree | None) -> list[str]:
     spec = new["spec"]
-    warnings: list[str] = []
-    if old is None and (problems := names.dns_label(new["metadata"].get("name", ""))):
-        warnings.append(f"{NAME_WARNING}[{' '.join(problems)}]")
+    warnings = warn_of_name(new) if old is None else []
     if old is None or new["metadata"].get("generation") != old["metadata"].get("generation"):
         warnings += job_spec_warnings(spec["jobTemplate"]["spec"], "spec.jobTemplate.spec")
     if old is not None and "TZ" in spec.get("schedule", ""):

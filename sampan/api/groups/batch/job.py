@@ -12,6 +12,7 @@ from sampan.api.groups.columns import AGE, CONTAINERS, IMAGES, NAME, format_sele
 from sampan.api.groups.core.pod_defaults import default_template
 from sampan.api.groups.strategies import bump_generation, keep_spec, start_generation
 from sampan.api.groups.validation.metadata import immutable
+from sampan.api.groups.validation.podwarnings import warn_of_name, warn_of_template
 from sampan.api.groups.validation.selectors import matches, validate_label_selector
 from sampan.api.resource import Column, Resource, Strategy, Tree
 
@@ -20,10 +21,6 @@ LEGACY_CONTROLLER_UID, LEGACY_JOB_NAME = "controller-uid", "job-name"
 DELETE_WARNING = (
     "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
     "propagationPolicy=Orphan to suppress this warning"
-)
-NAME_WARNING = (
-    "metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; "
-    "a DNS label is recommended: "
 )
 _IMMUTABLE = ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy")
 _MANY, _MANY_AT_ONCE = 100_000, 10_000
@@ -175,9 +172,7 @@ def _take(target: Tree, source: Tree, field: str) -> None:
 
 
 def _warn(new: Tree, old: Tree | None) -> list[str]:
-    warnings: list[str] = []
-    if old is None and (problems := names.dns_label(new["metadata"].get("name", ""))):
-        warnings.append(f"{NAME_WARNING}[{' '.join(problems)}]")
+    warnings = warn_of_name(new) if old is None else []
     if old is None or new["metadata"].get("generation") != old["metadata"].get("generation"):
         warnings += job_spec_warnings(new["spec"], "spec")
     return warnings
@@ -186,8 +181,10 @@ def _warn(new: Tree, old: Tree | None) -> list[str]:
 def job_spec_warnings(spec: Tree, path: str) -> list[str]:
     indexed = spec.get("completionMode") == INDEXED
     if indexed and spec.get("completions", 0) > _MANY and spec.get("parallelism", 0) > _MANY_AT_ONCE:
-        return [f"{path}: {_UNTRACKABLE}"]
-    return []
+        warnings = [f"{path}: {_UNTRACKABLE}"]
+    else:
+        warnings = []
+    return warnings + warn_of_template(spec["template"], f"{path}.template")
 
 
 def _state(tree: Tree, now: float) -> str:

@@ -17,8 +17,8 @@ from sampan.api.groups.core.persistentvolume import (
     phase_of,
 )
 from sampan.api.groups.strategies import keep_spec, keep_status
-from sampan.api.groups.validation.amounts import compare, parsed, validate_basic, validate_resource_amount
-from sampan.api.groups.validation.claims import CLASS_ANNOTATION, validate_claim_spec
+from sampan.api.groups.validation.amounts import compare, validate_basic, validate_resource_amount
+from sampan.api.groups.validation.claims import CLASS_ANNOTATION, validate_claim_spec, warn_of_claim
 from sampan.api.groups.validation.difference import difference
 from sampan.api.groups.validation.metadata import immutable
 from sampan.api.groups.validation.resources import is_native
@@ -191,13 +191,7 @@ def _prepare_status(new: Tree, old: Tree) -> None:
 
 def _warn(new: Tree, old: Tree | None) -> list[str]:
     warnings = [CLASS_WARNING] if CLASS_ANNOTATION in new["metadata"].get("annotations", {}) else []
-    resources = new["spec"].get("resources", {})
-    for field in ("requests", "limits"):
-        amount = resources.get(field, {}).get("storage")
-        if amount is not None and parsed(amount).milli_value % 1000:
-            path = f"spec.resources.{field}[storage]"
-            warnings.append(f'{path}: fractional byte value "{parsed(amount)}" is invalid, must be an integer')
-    return warnings
+    return warnings + warn_of_claim(new["spec"], "spec")
 
 
 def _capacity(tree: Tree, now: float) -> str:

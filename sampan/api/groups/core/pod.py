@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sampan.api.groups.core.pod_apparmor import agree_on_apparmor
 from sampan.api.groups.core.pod_columns import COLUMNS
 from sampan.api.groups.core.pod_defaults import default_pod
 from sampan.api.groups.core.pod_parts import count_generation, qos_class
 from sampan.api.groups.core.pod_validation import validate_pod, validate_pod_status, validate_pod_update
 from sampan.api.groups.strategies import keep_field, keep_spec
+from sampan.api.groups.validation.podwarnings import warn_of_name, warn_of_pod
 from sampan.api.resource import Resource, Strategy, Tree
 
+_NAME = (
+    "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: "
+)
 _AFFINITY_TERMS = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED_TERMS = "preferredDuringSchedulingIgnoredDuringExecution"
 
@@ -33,6 +38,7 @@ def _prepare_create(new: Tree) -> None:
     new["status"] = status
     if "affinity" in spec:
         _apply_label_keys(new)
+    agree_on_apparmor(new)
 
 
 def _apply_label_keys(tree: Tree) -> None:
@@ -61,8 +67,8 @@ def _prepare_status(new: Tree, old: Tree) -> None:
     keep_spec(new, old)
     keep_field(new["metadata"], old["metadata"], "ownerReferences")
     status = new.setdefault("status", {})
-    if before := old.get("status", {}).get("qosClass"):
-        status["qosClass"] = before
+    if not status.get("qosClass"):
+        keep_field(status, old.get("status", {}), "qosClass")
     _drop_disabled(status)
 
 
@@ -76,6 +82,13 @@ def _drop_disabled(status: Tree) -> None:
         for container in status.get(field, ()):
             for gone in ("allocatedResources", "allocatedResourcesStatus", "stopSignal"):
                 container.pop(gone, None)
+
+
+def _warn(new: Tree, old: Tree | None) -> list[str]:
+    """Of new ones alone: people seldom change pods, and kubelets and schedulers would never read it."""
+    if old is not None:
+        return []
+    return warn_of_name(new, _NAME) + warn_of_pod(new["spec"], new["metadata"])
 
 
 def default_grace_seconds(tree: Tree) -> int:
@@ -122,6 +135,7 @@ RESOURCE = Resource(
         validate_update=validate_pod_update,
         validate_status=validate_pod_status,
         default_grace_seconds=default_grace_seconds,
+        warn=_warn,
     ),
     default=default_pod,
     columns=COLUMNS,

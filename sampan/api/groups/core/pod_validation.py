@@ -9,6 +9,7 @@ from sampan.api import names
 from sampan.api.errors import FieldError, duplicate, forbidden_field, invalid, required
 from sampan.api.groups.validation.containers import validate_image
 from sampan.api.groups.validation.difference import difference
+from sampan.api.groups.validation.metadata import immutable
 from sampan.api.groups.validation.podannotations import (
     APPARMOR_PREFIX,
     MIRROR,
@@ -235,6 +236,7 @@ def validate_pod_status(new: Tree, old: Tree) -> list[FieldError]:
     if nominated and nominated != before.get("nominatedNodeName"):
         path = "status.nominatedNodeName"
         errors += [invalid(path, nominated, why) for why in names.name_is_subdomain(nominated)]
+    errors += immutable("status.qosClass", status.get("qosClass", ""), before.get("qosClass", ""))
     policy = old["spec"].get("restartPolicy")
     sidecars = {c.get("name") for c in old["spec"].get("initContainers", ()) if c.get("restartPolicy") == "Always"}
     for field in _CONTAINER_LISTS:

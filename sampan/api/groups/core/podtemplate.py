@@ -6,6 +6,7 @@ from sampan.api.errors import FieldError
 from sampan.api.groups.columns import NAME, format_labels
 from sampan.api.groups.core.pod_defaults import default_template
 from sampan.api.groups.validation.podspec import validate_template
+from sampan.api.groups.validation.podwarnings import warn_of_template
 from sampan.api.resource import Column, Resource, Strategy, Tree
 
 
@@ -20,6 +21,10 @@ def _prepare_update(new: Tree, old: Tree) -> None:
 
 def _validate(tree: Tree) -> list[FieldError]:
     return validate_template(tree["template"], "template")
+
+
+def _warn(new: Tree, old: Tree | None) -> list[str]:
+    return warn_of_template(new["template"], "template")
 
 
 def _each(field: str, tree: Tree) -> str:
@@ -37,7 +42,7 @@ RESOURCE = Resource(
     kind="PodTemplate",
     plural="podtemplates",
     definition="io.k8s.api.core.v1.PodTemplate",
-    strategy=Strategy(prepare_create=_prepare_create, prepare_update=_prepare_update, validate=_validate),
+    strategy=Strategy(prepare_create=_prepare_create, prepare_update=_prepare_update, validate=_validate, warn=_warn),
     default=default_template,
     columns=(
         NAME,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sampan.api.errors import FieldError, forbidden_field, go_map, invalid, not_supported, required
-from sampan.api.groups.apps.workloads import validate_counts, validate_not_negative
+from sampan.api.groups.apps.workloads import validate_counts, validate_not_negative, warn_of_workload
 from sampan.api.groups.columns import AGE, CONTAINERS, IMAGES, NAME, format_labels
 from sampan.api.groups.core.pod_defaults import default_template
 from sampan.api.groups.strategies import bump_generation, keep_spec
@@ -88,6 +88,7 @@ RESOURCE = Resource(
         prepare_status=keep_spec,
         validate=_validate,
         validate_status=_validate_status,
+        warn=warn_of_workload,
         garbage_collection="orphan",
     ),
     default=_default,

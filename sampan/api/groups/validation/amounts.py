@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from sampan.api import quantity
 from sampan.api.errors import FieldError, invalid
 from sampan.api.groups.validation.resources import NOT_NEGATIVE, is_extended
@@ -57,3 +59,13 @@ def validate_resource_amount(name: str, amount: str | int, path: str) -> list[Fi
     if (name in _COUNTED or is_extended(name)) and found.milli_value % 1000:
         errors.append(invalid(path, str(found), NOT_WHOLE))
     return errors
+
+
+def warn_of_fractions(amounts: Mapping[str, str], of: Sequence[str], path: str) -> list[str]:
+    """Bytes come whole; `of` names the resources that are counted in bytes."""
+    # Digits alone have no fraction: the usual case is told at once.
+    return [
+        f'{path}[{name}]: fractional byte value "{parsed(amounts[name])}" is invalid, must be an integer'
+        for name in of
+        if name in amounts and not str(amounts[name]).isdigit() and parsed(amounts[name]).milli_value % 1000
+    ]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from sampan.api import names
 from sampan.api.errors import FieldError, forbidden_field, invalid, not_supported, required
-from sampan.api.groups.validation.amounts import validate_positive_amount, validate_resource_amount
+from sampan.api.groups.validation.amounts import validate_positive_amount, validate_resource_amount, warn_of_fractions
 from sampan.api.groups.validation.metadata import validate_annotations, validate_labels
 from sampan.api.groups.validation.selectors import validate_label_selector
 from sampan.api.resource import Tree
@@ -87,3 +87,10 @@ def _validate_data_source(source: Tree, path: str, any_group: bool) -> list[Fiel
     if group and not any_group:
         errors += [invalid(f"{path}.apiGroup", group, why) for why in names.dns_subdomain(group)]
     return errors
+
+
+def warn_of_claim(spec: Tree, path: str) -> list[str]:
+    """After GetWarningsForPersistentVolumeClaimSpec."""
+    resources = spec.get("resources", {})
+    requested = warn_of_fractions(resources.get("requests", {}), ("storage",), f"{path}.resources.requests")
+    return requested + warn_of_fractions(resources.get("limits", {}), ("storage",), f"{path}.resources.limits")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sampan.api import names
 from sampan.api.resource import Tree
 
 LATER_NAMES = {
@@ -12,24 +13,31 @@ LATER_NAMES = {
     "beta.kubernetes.io/instance-type": ("node.kubernetes.io/instance-type", "v1.17"),
 }
 """Label → its later name, and since when."""
+_OTHERS = {
+    "app.kubernetes.io/created-by": "deprecated since v1.9",
+    "scheduler.alpha.kubernetes.io/preferAvoidPods": "deprecated since v1.22; use Taints and Tolerations instead",
+    "node-role.kubernetes.io/master": 'use "node-role.kubernetes.io/control-plane" instead',
+}
 
 
 def why_deprecated(key: str) -> str:
     """ "" of a label that is not."""
     if key not in LATER_NAMES:
-        return ""
+        return _OTHERS.get(key, "")
     later, since = LATER_NAMES[key]
     return f'deprecated since {since}; use "{later}" instead'
 
 
-def warn_of_expressions(term: Tree, path: str) -> list[str]:
-    """Of the matchExpressions of a node selector's term or of a label selector of nodes."""
-    keys = [expression.get("key", "") for expression in term.get("matchExpressions", ())]
-    return [
-        f"{path}.matchExpressions[{index}].key: {key} is {why}"
-        for index, key in enumerate(keys)
-        if (why := why_deprecated(key))
-    ]  # fmt: skip
+def warn_of_expressions(term: Tree, path: str, values: bool = False) -> list[str]:
+    """Of the matchExpressions of a node selector's term or of a label selector of nodes; `values`: of what none can have."""
+    warnings: list[str] = []
+    for index, expression in enumerate(term.get("matchExpressions", ())):
+        where, key = f"{path}.matchExpressions[{index}]", expression.get("key", "")
+        if why := why_deprecated(key):
+            warnings.append(f"{where}.key: {key} is {why}")
+        for number, value in enumerate(expression.get("values", ()) if values else ()):
+            warnings += [f"{where}.values[{number}]: {value} is invalid, {why}" for why in names.label_value(value)]
+    return warnings
 
 
 def warn_of_selector(selector: Tree, path: str) -> list[str]:

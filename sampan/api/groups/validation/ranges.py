@@ -97,6 +97,19 @@ def validate_sloppy_cidr(value: str, path: str) -> list[FieldError]:
     return [] if sloppy_cidr(value) is not None else [invalid(path, value, names.BAD_CIDR)]
 
 
+def warn_of_ip(value: str, path: str) -> list[str]:
+    """GetWarningsForIP, of a value that is valid."""
+    address = sloppy_ip(value)
+    if address is None:
+        return []
+    if not _is_strict(value) or _is_mapped(value):
+        future = f'will be considered invalid in a future Kubernetes release: use "{address}"'
+        return [f'{path}: non-standard IP address "{value}" {future}']
+    if address.version == 6 and str(address) != value:
+        return [f'{path}: IPv6 address "{value}" should be in RFC 5952 canonical format ("{address}")']
+    return []
+
+
 def warn_of_cidr(value: str, path: str) -> list[str]:
     """GetWarningsForCIDR, of a value that is valid."""
     parsed = sloppy_cidr(value)
