@@ -63,9 +63,16 @@ def validate_resource_amount(name: str, amount: str | int, path: str) -> list[Fi
 
 def warn_of_fractions(amounts: Mapping[str, str], of: Sequence[str], path: str) -> list[str]:
     """Bytes come whole; `of` names the resources that are counted in bytes."""
-    # Digits alone have no fraction: the usual case is told at once.
     return [
         f'{path}[{name}]: fractional byte value "{parsed(amounts[name])}" is invalid, must be an integer'
         for name in of
-        if name in amounts and not str(amounts[name]).isdigit() and parsed(amounts[name]).milli_value % 1000
+        if name in amounts and has_fraction(amounts[name])
     ]
+
+
+def has_fraction(amount: str | int) -> bool:
+    text = str(amount)
+    # Of "64Mi" or "100" it is told at once.
+    if text.isdigit() or (text.endswith(("i", "k", "M", "G")) and text[:-2].isdigit()):
+        return False
+    return parsed(text).milli_value % 1000 != 0

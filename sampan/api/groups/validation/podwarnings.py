@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from sampan.api import names
-from sampan.api.groups.validation.amounts import warn_of_fractions
+from sampan.api.groups.validation.amounts import has_fraction, warn_of_fractions
 from sampan.api.groups.validation.claims import warn_of_claim
 from sampan.api.groups.validation.nodelabels import warn_of_expressions, why_deprecated
 from sampan.api.groups.validation.operatingsystems import containers_with_paths
@@ -42,6 +42,7 @@ _OLD_VOLUMES = {
     "rbd": "deprecated in v1.28, non-functional in v1.31+",
 }
 _SHOWN_AS = {"storageos": "storageOS"}
+_OF_NODES = frozenset(("nodeSelector", "affinity", "topologySpreadConstraints"))
 _WHOLE = ("memory", "ephemeral-storage")
 
 
@@ -59,7 +60,7 @@ def warn_of_template(template: Tree, path: str) -> list[str]:
 def warn_of_pod(spec: Tree, meta: Tree, prefix: str = "") -> list[str]:
     """`prefix`: the path of a template with its dot, "" of a Pod."""
     path = f"{prefix}spec"
-    warnings = _warn_of_nodes(spec, path)
+    warnings = [] if _OF_NODES.isdisjoint(spec) else _warn_of_nodes(spec, path)
     annotations = meta.get("annotations")
     if annotations:
         found = [(key, why) for key, why in _OLD_ANNOTATIONS.items() if key in annotations]
@@ -80,7 +81,9 @@ def warn_of_pod(spec: Tree, meta: Tree, prefix: str = "") -> list[str]:
         warnings.append(f"{path}.terminationGracePeriodSeconds: {why}")
     if "affinity" in spec:
         warnings += _warn_of_affinity(spec["affinity"], f"{path}.affinity")
-    return warnings + _warn_of_addresses(spec, path)
+    if "dnsConfig" in spec or "hostAliases" in spec:
+        warnings += _warn_of_addresses(spec, path)
+    return warnings
 
 
 def _warn_of_nodes(spec: Tree, path: str) -> list[str]:
@@ -107,10 +110,11 @@ def _warn_of_nodes(spec: Tree, path: str) -> list[str]:
 def _warn_of_volumes(volumes: Sequence[Tree], path: str) -> list[str]:
     warnings: list[str] = []
     for index, volume in enumerate(volumes):
-        where = f"{path}.volumes[{index}]"
-        for kind in volume.keys() & _OLD_VOLUMES.keys():
-            warnings.append(f"{where}.{_SHOWN_AS.get(kind, kind)}: {_OLD_VOLUMES[kind]}")
+        for kind in volume:
+            if kind in _OLD_VOLUMES:
+                warnings.append(f"{path}.volumes[{index}].{_SHOWN_AS.get(kind, kind)}: {_OLD_VOLUMES[kind]}")
         if "ephemeral" in volume:
+            where = f"{path}.volumes[{index}]"
             claim = volume["ephemeral"].get("volumeClaimTemplate", {}).get("spec", {})
             warnings += warn_of_claim(claim, f"{where}.ephemeral.volumeClaimTemplate.spec")
     return warnings + warn_of_overlaps(volumes)
@@ -161,11 +165,7 @@ def _warn_of_containers(spec: Tree, path: str) -> list[str]:
     of_ports: list[str] = []
     for container, where in containers_with_paths(spec, path):
         if resources := container.get("resources"):
-            # By amounts rather than by requests and limits, as upstream.
-            both = [(field, resources[field]) for field in ("limits", "requests") if field in resources]
-            for name in _WHOLE:
-                for field, amounts in both:
-                    warnings += warn_of_fractions(amounts, (name,), f"{where}.resources.{field}")
+            warnings += _warn_of_resources(resources, f"{where}.resources")
         if len(container.get("env", ())) > 1:
             warnings += _warn_of_env(container["env"], f"{where}.env")
         for index, port in enumerate(container.get("ports", ())):
@@ -173,7 +173,22 @@ def _warn_of_containers(spec: Tree, path: str) -> list[str]:
     return warnings + of_ports
 
 
+def _warn_of_resources(resources: Tree, path: str) -> list[str]:
+    both = [(field, resources[field]) for field in ("limits", "requests") if field in resources]
+    if not any(name in amounts and has_fraction(amounts[name]) for _, amounts in both for name in _WHOLE):
+        return []
+    # By amounts rather than by requests and limits, as upstream.
+    return [
+        warning
+        for name in _WHOLE
+        for field, amounts in both
+        for warning in warn_of_fractions(amounts, (name,), f"{path}.{field}")
+    ]  # fmt: skip
+
+
 def _warn_of_env(variables: Sequence[Tree], path: str) -> list[str]:
+    if len({variable.get("name") for variable in variables}) == len(variables):
+        return []
     warnings: list[str] = []
     seen: set[str] = set()
     for index, variable in enumerate(variables):
