@@ -290,8 +290,9 @@ class Endpoint:
         wanted = self.configuration(request, info, options, by)
         for _ in range(_APPLY_TRIES):
             await self._feed.catch_up()
+            stands = part is not None or self.registry.cache.get(info.namespace, info.name) is not None
             try:
-                if part is not None or self.registry.cache.get(info.namespace, info.name) is not None:
+                if stands:
                     obj = await self.registry.update(info.namespace, info.name, wanted.on, by, part=part)
                     return self._show(request, obj, 200)
                 tree = wanted.on(None)
@@ -299,9 +300,10 @@ class Endpoint:
                 tree["metadata"].pop("resourceVersion", None)
                 return self._show(request, await self.registry.create(tree, self.space(info), by), 201)
             except StatusError as error:
-                # It came or went meanwhile.
-                exists = self.registry.cache.get(info.namespace, info.name) is not None
-                if part is not None or not (error.reason == ALREADY_EXISTS if exists else error.reason == NOT_FOUND):
+                # Try again if it came or went meanwhile. What a create does not find is something else, such as its namespace.
+                if part is not None or error.reason != (NOT_FOUND if stands else ALREADY_EXISTS):
+                    raise
+                if stands and self.registry.cache.get(info.namespace, info.name) is not None:
                     raise
         raise self.registry.modified(info.name)
 

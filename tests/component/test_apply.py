@@ -118,6 +118,14 @@ def test_a_bad_configuration_is_refused_and_makes_nothing(
     api(scenario)
 
 
+def test_what_is_applied_into_a_namespace_that_is_not_there_is_told_of_it(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        answer = await apply(server, "/api/v1/namespaces/nowhere/configmaps/a", config_map())
+        assert (answer.status, answer.message) == (404, 'namespaces "nowhere" not found')
+
+    api(scenario)
+
+
 def test_yaml_is_read_and_what_is_odd_in_it_warned_of(api: Api) -> None:
     async def scenario(server: Served) -> None:
         answer = await apply(server, A, YAML)
