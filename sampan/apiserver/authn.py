@@ -12,6 +12,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from sampan.apiserver import secrettokens
 from sampan.apiserver.config import APIServerConfig
 from sampan.apiserver.registry.registries import Registries
 from sampan.apiserver.user import User
@@ -46,11 +47,14 @@ class Verified(NamedTuple):
     audiences: tuple[str, ...]
 
 
+BoundTo = tuple[str, str, str, Found]
+"""(plural, namespace, name, object) of what a token stands and falls with, besides its account."""
+
+
 class _Known(NamedTuple):
     user: User
     account: Found
-    bound: tuple[tuple[str, str, str, Found], ...]
-    """(plural, namespace, name, object) of what else it stands and falls with."""
+    bound: tuple[BoundTo, ...]
 
 
 class Authenticator:
@@ -101,18 +105,22 @@ class Authenticator:
         return self._check(token, identity)
 
     def _check(self, token: str, identity: Identity) -> User:
+        if identity.in_secret:
+            return self._remember(token, _Known(account_user(identity), *secrettokens.check(self._lookup, token, identity)))
         account, lasting = self._living("serviceaccounts", identity.namespace, Bound(identity.name, identity.uid))
-        bound: list[tuple[str, str, str, Found]] = []
+        bound: list[BoundTo] = []
         for plural, namespace, what in _bound_to(identity):
             found, stays = self._living(plural, namespace, what)
             bound.append((plural, namespace, what.name, found))
             lasting = lasting and stays
         user = account_user(identity)
-        if lasting:
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            self._known[token] = _Known(user, account, tuple(bound))
-        return user
+        return self._remember(token, _Known(user, account, tuple(bound))) if lasting else user
+
+    def _remember(self, token: str, known: _Known) -> User:
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        self._known[token] = known
+        return known.user
 
     def _living(self, plural: str, namespace: str, bound: Bound) -> tuple[Found, bool]:
         """The object, and whether it is to stay; raises TokenError where it is gone, or another one of the name is there."""

@@ -1,13 +1,15 @@
 """Service-account tokens: JWTs signed with the cluster's key (ES256), with upstream's claims.
 
 After k8s.io/kubernetes/pkg/serviceaccount (claims.go): the subject is `system:serviceaccount:NAMESPACE:NAME`, and the private
-claim `kubernetes.io` says which service account, and which pod, secret or node, the token stands and falls with.
+claim `kubernetes.io` says which service account, and which pod, secret or node, the token stands and falls with. Tokens that
+lie in Secrets (legacy.go) are of another issuer and do not end by themselves.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -20,6 +22,8 @@ from sampan.lib.clock import Clock, RealClock
 
 ALGORITHM = "ES256"
 PRIVATE_CLAIM = "kubernetes.io"
+SECRET_ISSUER = "kubernetes/serviceaccount"
+_SECRET_CLAIMS = "kubernetes.io/serviceaccount/"
 LEEWAY_SECONDS = 0
 CACHED_TOKENS = 4096
 
@@ -51,6 +55,8 @@ class Identity(NamedTuple):
     pod: Bound | None = None
     secret: Bound | None = None
     node: Bound | None = None
+    in_secret: bool = False
+    """Whether it is one that `secret` holds; the claims tell no UID of that."""
 
     @property
     def username(self) -> str:
@@ -140,17 +146,20 @@ class TokenSigner:
                 token,
                 key,
                 algorithms=[ALGORITHM],
-                issuer=self.issuer,
                 options={
                     "verify_aud": False,
                     "verify_exp": False,
                     "verify_nbf": False,
                     "verify_iat": False,
-                    "require": ["exp"],
+                    "require": ["iss"],
                 },
             )
         except jwt.PyJWTError as error:
             raise TokenError(str(error)) from error
+        if claims["iss"] == SECRET_ISSUER:
+            return _identity_in_secret(claims, self.issuer)
+        if claims["iss"] != self.issuer or "exp" not in claims:
+            raise TokenError("the token is of another issuer, or has no end")
         if claims.get("nbf", 0) > self._clock.now() + LEEWAY_SECONDS:
             raise TokenError("service account token is not valid yet")
         return _identity(claims)
@@ -170,8 +179,18 @@ def _identity(claims: Mapping[str, Any]) -> Identity:
         (audience,) if isinstance(audience, str) else tuple(audience),
         float(claims["exp"]),
         claims.get("jti", ""),
-        *(_bound(private.get(kind)) for kind in ("pod", "secret", "node")),
+        pod=_bound(private.get("pod")),
+        secret=_bound(private.get("secret")),
+        node=_bound(private.get("node")),
     )
+
+
+def _identity_in_secret(claims: Mapping[str, Any], audience: str) -> Identity:
+    wanted = ("namespace", "service-account.name", "service-account.uid", "secret.name")
+    namespace, name, uid, secret = (str(claims.get(_SECRET_CLAIMS + claim) or "") for claim in wanted)
+    if not (namespace and name and uid and secret) or claims.get("sub") != f"system:serviceaccount:{namespace}:{name}":
+        raise TokenError("the token's subject is not a service account")
+    return Identity(namespace, name, uid, (audience,), math.inf, "", secret=Bound(secret, ""), in_secret=True)
 
 
 def _bound(claim: Mapping[str, str] | None) -> Bound | None:
