@@ -76,6 +76,8 @@ def _shown(value: Any) -> str:
     """Scalars and lists of strings as Go prints them; what would be a struct in Go, as JSON."""
     if isinstance(value, GoText):
         return value
+    if value is None:
+        return '"null"'
     if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
         return go_strings("string", value)
     return _json(value)

@@ -74,7 +74,7 @@ BODIES: list[tuple[Any, str, int, str, str]] = [
      "metadata.annotations: Too long: may not be more than 262144 bytes"),
     ({"metadata": {"name": "b", "finalizers": ["x y"]}}, "", 422, "Invalid", "metadata.finalizers"),
     ({"metadata": {"name": "b", "ownerReferences": [{"apiVersion": "v1", "kind": "Pod"}]}}, "", 422, "Invalid",
-     'metadata.ownerReferences.name: Invalid value: "": must not be empty'),
+     'metadata.ownerReferences.name: Invalid value: "": name must not be empty'),
     ({**NAMED, "data": {"a b": "c"}}, "", 422, "Invalid", "data[a b]: Invalid value"),
     ({**NAMED, "data": {"k": "x" * (1 << 20) + "x"}}, "", 422, "Invalid", "Too long: may not be more than 1048576 bytes"),
     ({"metadata": {"name": "a"}}, "", 409, "AlreadyExists", 'configmaps "a" already exists'),

@@ -277,5 +277,7 @@ def test_both_forms_of_an_event_are_one_object(api: Api) -> None:
         assert (await server.get(core("events", "default", "e"))).tree["metadata"]["labels"] == {"a": "b"}
         assert (await server.delete(path + "/e")).status == 200
         assert (await server.get(core("events", "default", "e"))).status == 404
+        # Whatever the form, they are core's.
+        assert (await server.get(f"{path}/e")).message == 'events "e" not found'
 
     api(scenario)

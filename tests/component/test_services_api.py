@@ -83,6 +83,10 @@ def test_a_chosen_address_is_taken_until_the_service_goes(api: Api) -> None:
 
 def test_what_a_failed_create_took_is_free_again(api: Api) -> None:
     async def scenario(server: Served) -> None:
+        odd = await make(server, "a", clusterIP="x")
+        assert odd.message.startswith(
+            'Service "a" is invalid: spec.clusterIPs[0]: Invalid value: "x": must be a valid IP address'
+        )
         bad = await make(server, "a", clusterIP="10.96.0.77", ports=[{"port": 99999}])
         assert bad.status == 422
         dry = {"metadata": {"name": "a"}, "spec": {"clusterIP": "10.96.0.77", "ports": [{"port": 80}]}}

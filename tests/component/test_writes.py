@@ -30,7 +30,7 @@ METADATA: list[tuple[Tree, str]] = [
     ({"annotations": {"a": "x" * 300_000}}, "metadata.annotations: Too long: may not be more than 262144 bytes"),
     ({"finalizers": ["x"]}, 'metadata.finalizers[0]: Invalid value: "x": name is neither a standard finalizer name nor '),
     ({"finalizers": ["orphan", "foregroundDeletion"]}, "finalizer orphan and foregroundDeletion cannot be both set"),
-    ({"ownerReferences": [owner("")]}, 'metadata.ownerReferences.uid: Invalid value: "": must not be empty'),
+    ({"ownerReferences": [owner("")]}, 'metadata.ownerReferences.uid: Invalid value: "": uid must not be empty'),
     (
         {"ownerReferences": [owner("u", controller=True), owner("v", controller=True)]},
         "Only one reference can have Controller set to true. ",

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Iterator, Sequence
 from typing import Protocol
 
 from sampan.api.errors import FieldError, StatusError, internal_error, invalid, invalid_object
+from sampan.api.groups.core.service_validation import validate_cluster_ips
 from sampan.api.resource import Tree
 from sampan.apiserver.registry.allocators import AddressPool, AddressRanges, AllocationError, Exhausted, PortPool
 from sampan.apiserver.registry.hooks import Hooks, Undo
@@ -130,6 +131,8 @@ class ServiceHooks(Hooks):
         self._ports.reset(port for spec in specs for port in ports_of(spec))
 
     def begin_create(self, new: Tree, dry_run: bool) -> Undo:
+        if needs_address(new.get("spec", {})) and (errors := validate_cluster_ips(new.get("spec", {}))):
+            raise invalid_object("Service", "", new["metadata"]["name"], errors)
         return self._begin(new, {}, dry_run)
 
     def begin_update(self, new: Tree, old: Tree, dry_run: bool) -> Undo:

@@ -75,7 +75,7 @@ def test_a_new_request_has_no_verdict() -> None:
                 "x509: malformed certificate request"
             ],
         ),
-        (request(usages=None), ["Required spec.usages: Required value"]),
+        (request(usages=None), ["Required spec.usages: Required value: usages must be provided"]),
         (
             request(usages=["any", "fun", "any"]),
             [

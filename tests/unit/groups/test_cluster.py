@@ -100,6 +100,7 @@ def test_a_nodes_pod_network_is_fixed_once_set() -> None:
     assert update_errors(NODE, old, {"spec": {"podCIDR": "10.1.0.0/24", "podCIDRs": None, "providerID": "y"}}) == [
         'Forbidden spec.podCIDRs: Forbidden: node updates may not change podCIDR except from "" to valid',
         'Forbidden spec.providerID: Forbidden: node updates may not change providerID except from "" to valid',
+        "Forbidden []: Forbidden: node updates may only change labels, taints, or capacity",
     ]
 
 

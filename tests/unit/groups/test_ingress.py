@@ -73,7 +73,7 @@ def test_an_ingress_gets_a_generation_and_no_status_of_its_own() -> None:
             ingress({"backend": {"resource": {"apiGroup": "s3.example.com", "kind": "Bu/cket"}}}),
             [
                 f"Invalid {BACKEND}.resource.kind: Invalid value: \"Bu/cket\": may not contain '/'",
-                f"Required {BACKEND}.resource.name: Required value",
+                f"Required {BACKEND}.resource.name: Required value: name is required",
             ],
         ),
         (

@@ -53,7 +53,7 @@ QUALIFIED = (
         ({"ownerReferences": [OWNER]}, []),
         (
             {"ownerReferences": [OWNER | {"uid": ""}]},
-            ['Invalid metadata.ownerReferences.uid: Invalid value: "": must not be empty'],
+            ['Invalid metadata.ownerReferences.uid: Invalid value: "": uid must not be empty'],
         ),
         (
             {"ownerReferences": [OWNER | {"apiVersion": "apps/"}]},

@@ -222,7 +222,7 @@ TOLERATION = {"key": "a", "operator": "Exists", "effect": "NoExecute", "tolerati
         (
             {"activeDeadlineSeconds": 5},
             {"activeDeadlineSeconds": None},
-            ["Invalid spec.activeDeadlineSeconds: Invalid value: null: must not update from a positive integer to nil value"],
+            ['Invalid spec.activeDeadlineSeconds: Invalid value: "null": must not update from a positive integer to nil value'],
         ),
         ({}, {"tolerations": [TOLERATION]}, []),
         ({"tolerations": [TOLERATION]}, {"tolerations": [TOLERATION | {"tolerationSeconds": 5}]}, []),

@@ -242,7 +242,7 @@ def test_capacity_rules() -> None:
     ]
     assert update_errors(CAPACITY, SIZED, {"capacity": "5Gi"}) == []
     assert update_errors(CAPACITY, SIZED, {"storageClassName": "b", "nodeTopology": None}) == [
-        "Invalid nodeTopology: Invalid value: null: field is immutable",
+        'Invalid nodeTopology: Invalid value: "null": field is immutable',
         'Invalid storageClassName: Invalid value: "b": field is immutable',
     ]
 

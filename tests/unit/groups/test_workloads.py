@@ -77,7 +77,8 @@ ROLLING = "spec.strategy.rollingUpdate"
             [
                 "Required spec.selector.matchExpressions[0].values: Required value: "
                 "must be specified when `operator` is 'In' or 'NotIn'",
-                MISMATCH,
+                'Invalid spec.selector: Invalid value: {"matchLabels":{"app":"web"},'
+                '"matchExpressions":[{"key":"app","operator":"In"}]}: invalid label selector',
             ],
         ),
         (

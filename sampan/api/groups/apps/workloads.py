@@ -39,6 +39,8 @@ def validate_replica_template(spec: Tree) -> list[FieldError]:
     errors: list[FieldError] = []
     labels = template.get("metadata", {}).get("labels")
     # No selector selects nothing, an empty one everything.
+    if selector is not None and validate_label_selector(selector, ""):
+        return [invalid("spec.selector", selector, "invalid label selector")]
     if selector is None or not matches(selector, labels or {}):
         why = "`selector` does not match template `labels`"
         errors.append(invalid(f"{path}.metadata.labels", go_map(labels), why))

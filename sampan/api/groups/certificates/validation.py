@@ -113,7 +113,7 @@ def _validate(tree: Tree, tolerated: _Tolerated) -> list[FieldError]:
 
 def _validate_usages(usages: Sequence[str], tolerated: _Tolerated) -> list[FieldError]:
     path = "spec.usages"
-    errors = [] if usages else [required(path)]
+    errors = [] if usages else [required(path, "usages must be provided")]
     if not tolerated.unknown_usages:
         unknown = ((i, usage) for i, usage in enumerate(usages) if usage not in USAGES)
         errors += [not_supported(f"{path}[{i}]", usage, USAGES) for i, usage in unknown]

@@ -38,7 +38,7 @@ def _validate(tree: Tree) -> list[FieldError]:
         errors += [invalid(f"binaryData[{key}]", key, why) for why in names.config_map_key(key)]
         size += encoded_size(value)
     if size > DATA_LIMIT_BYTES:
-        errors.append(too_long("", DATA_LIMIT_BYTES))
+        errors.append(too_long("[]", DATA_LIMIT_BYTES))
     return errors
 
 

@@ -94,6 +94,8 @@ def _validate_update(new: Tree, old: Tree) -> list[FieldError]:
         errors.append(forbidden_field("spec.providerID", why))
     if before.get("externalID") != spec.get("externalID"):
         errors.append(forbidden_field("spec.externalID", "may not be updated"))
+    if any(error.field.startswith("spec.") for error in errors):
+        errors.append(forbidden_field("[]", "node updates may only change labels, taints, or capacity"))
     return errors
 
 

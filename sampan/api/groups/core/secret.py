@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 
 from sampan.api import names
 from sampan.api.errors import FieldError, invalid, required, too_long
 from sampan.api.groups.columns import AGE, NAME
 from sampan.api.groups.core.configmap import DATA_LIMIT_BYTES, encoded_size, validate_frozen
 from sampan.api.groups.validation.metadata import immutable
+from sampan.api.jsonsyntax import explain
 from sampan.api.resource import Column, Resource, Strategy, Tree
 
 OPAQUE = "Opaque"
@@ -61,11 +60,8 @@ def _validate_type(type_: str, tree: Tree, data: Tree) -> list[FieldError]:
 def _validate_docker(key: str, data: Tree) -> list[FieldError]:
     if key not in data:
         return [required(f"data[{key}]")]
-    try:
-        json.loads(base64.b64decode(data[key] or ""))
-    except (binascii.Error, ValueError) as error:
-        return [invalid(f"data[{key}]", "<secret contents redacted>", str(error))]
-    return []
+    problem = explain(base64.b64decode(data[key] or "").decode(errors="replace"))
+    return [invalid(f"data[{key}]", "<secret contents redacted>", problem)] if problem else []
 
 
 def _validate_update(new: Tree, old: Tree) -> list[FieldError]:

@@ -47,7 +47,7 @@ def validate_service(tree: Tree) -> list[FieldError]:
     errors += validate_labels(spec.get("selector", {}), "spec.selector")
     errors += _validate_affinity(spec)
     if type_ != "ExternalName":
-        errors += _validate_cluster_ips(spec)
+        errors += validate_cluster_ips(spec)
     for index, address in enumerate(spec.get("externalIPs", ())):
         errors += validate_ordinary_ip(address, f"spec.externalIPs[{index}]")
     if type_ not in TYPES:
@@ -118,7 +118,7 @@ def _validate_affinity(spec: Tree) -> list[FieldError]:
     return [invalid(f"{path}.clientIP.timeoutSeconds", seconds, why)]
 
 
-def _validate_cluster_ips(spec: Tree) -> list[FieldError]:
+def validate_cluster_ips(spec: Tree) -> list[FieldError]:
     path, first, addresses = "spec.clusterIPs", spec.get("clusterIP", ""), spec.get("clusterIPs", [])
     errors: list[FieldError] = []
     if first and not addresses:

@@ -151,7 +151,8 @@ def _validate_owner(owner: Tree, path: str) -> list[FieldError]:
     version = owner.get("apiVersion", "")
     if not version.rpartition("/")[2] or version.count("/") > 1:
         errors.append(invalid(f"{path}.apiVersion", version, "version must not be empty"))
-    errors += [invalid(f"{path}.{field}", "", "must not be empty") for field in ("kind", "name", "uid") if not owner.get(field)]
+    missing = (field for field in ("kind", "name", "uid") if not owner.get(field))
+    errors += [invalid(f"{path}.{field}", "", f"{field} must not be empty") for field in missing]
     if version == "v1" and owner.get("kind") == "Event":
         errors.append(invalid(path, owner, "/v1, Kind=Event is disallowed from being an owner"))
     return errors
