@@ -11,11 +11,10 @@ Tree = dict[str, Any]
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
-_CHOSEN_PORT = re.compile(r"\b3[012]\d{3}\b")
-_SUFFIX = re.compile(r"(?<=generated-)[a-z0-9]{5}\b")
-_OBJECT = re.compile(r"object has been modified; please apply your changes to the latest version and try again")
+_SUFFIX = re.compile(r"(?<=enerated-)[a-z0-9]{5}\b|(?<=kube-api-access-)[a-z0-9]{5}\b")
+_CHOSEN_ADDRESS = re.compile(r"\b10\.(9[6-9]|1(0\d|1[01]))\.(?!0\.)\d+\.\d+\b")
 _GO_VALUE = re.compile(r"(?:\[\]|map\[[\w.]+\]|&)?[\w.*]*(?:\{|\(nil\))")
-_INVALID = "Invalid value: "
+_VALUE = re.compile("(?:Invalid|Duplicate) value: ")
 _NEAR = timedelta(hours=2)
 
 EMPTY_AS_ABSENT = frozenset(
@@ -64,7 +63,7 @@ def plain(value: Any, key: str = "") -> Any:
 
 def plain_text(text: str) -> str:
     text = _SUFFIX.sub("…", _UUID.sub("UID", text))
-    text = _TIME.sub(_time, text)
+    text = _CHOSEN_ADDRESS.sub("ADDRESS", _TIME.sub(_time, text))
     return _without_structs(text)
 
 
@@ -82,16 +81,16 @@ def _time(found: re.Match[str]) -> str:
 
 def _without_structs(text: str) -> str:
     """Go prints structs where Sampan prints JSON."""
-    at = text.find(_INVALID)
-    while at >= 0:
-        start = at + len(_INVALID)
+    at = _VALUE.search(text)
+    while at:
+        start = at.end()
         found = _GO_VALUE.match(text, start)
         end = (
             _end_of(text, found.end()) if found and found[0][-1] == "{" else found.end() if found else _end_of_list(text, start)
         )
         if end > start:
             text = text[:start] + "{…}" + text[end:]
-        at = text.find(_INVALID, start)
+        at = _VALUE.search(text, start)
     return text
 
 
