@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -97,7 +98,8 @@ def patch_change(request: Request, resource: Resource, options: WriteOptions, wa
         untouched = held is not None and (not sees_managed or _managed(patched) is _managed(old))
         if untouched and sees_managed:
             patched = _without_managed(patched)
-        tree = _checked(patched, surprises, shown, resource, options, warnings)
+        said = _said_of_trees if kind == STRATEGIC_PATCH else str
+        tree = _checked(patched, surprises, shown, said, resource, options, warnings)
         # A strategic merge patch is of the typed object, which is what it is, whatever its fields say.
         if kind != STRATEGIC_PATCH and (why := other_kind(tree, resource)):
             raise invalid_patch(shown(), why)
@@ -125,23 +127,50 @@ def _checked(
     patched: Any,
     surprises: list[str],
     shown: Callable[[], str],
+    said: Callable[[str], str],
     resource: Resource,
     options: WriteOptions,
     warnings: list[str],
 ) -> Tree:
-    """Raises StatusError 422 for an outcome that is not of the kind, showing of it what upstream shows."""
+    """Raises StatusError 422 for an outcome that is not of the kind, showing of it and saying what upstream does."""
     if not isinstance(patched, dict):
         raise unprocessable()
     try:
         tree, strict = resource.schema.admit_tree(patched)
     except TypeProblem as problem:
-        raise invalid_patch(shown(), str(problem)) from None
+        raise invalid_patch(shown(), said(str(problem))) from None
     strict = surprises + strict
     if strict and options.field_validation == "Strict":
         raise invalid_patch(shown(), strict_message(strict))
     if strict and options.field_validation == "Warn":
         warnings.extend(strict)
     return tree
+
+
+_misfit = re.compile(r"json: cannot unmarshal (\w+)(?: (\S+))? into Go struct field \S+ of type (.+)").fullmatch
+_GO_KINDS: Final = {"object": "map", "array": "slice", "number": "int64"}
+
+
+def _said_of_trees(problem: str) -> str:
+    """What upstream says of a field when it makes an object of a tree that was patched, rather than of text."""
+    if problem.startswith("illegal base64"):
+        return f"error decoding from json: {problem}"
+    found = _misfit(problem)
+    if found is None:  # Types with a decoder of their own use it here, too.
+        return problem
+    sort, number, type_ = found.groups()
+    kind = _GO_KINDS.get(sort, sort)
+    if type_.startswith("["):
+        return f"cannot restore slice from {kind}"
+    if type_.startswith("map["):
+        return f"cannot restore map from {kind}"
+    if "." in type_:
+        return f"cannot restore struct from: {kind}"
+    if sort == "number" and number is not None:
+        return f"cannot convert float64 to {type_}" if "." in number else problem
+    if sort == "number" and type_ == "string":
+        return "cannot convert int64 to string"
+    return f"unrecognized type: {type_}"
 
 
 def invalid_patch(shown: str, why: str) -> StatusError:
