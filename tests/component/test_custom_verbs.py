@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from tests.component.conftest import Api, Served
 from tests.component.definitions import GROUP, Tree, crd, cron, crons, define, redefine, version
 from tests.component.test_custom_versions import answer, both, conversion
@@ -93,6 +95,30 @@ def test_what_only_compiled_kinds_understand_is_refused_by_its_media_type(api: A
         )
         posted = await served.request("POST", crons(), b"k8s\0", content_type="application/vnd.kubernetes.protobuf")
         assert posted.status == 415
+
+    api(scenario)
+
+
+_NO_KIND = "Object 'Kind' is missing in '{\"apiVersion\":\"stable.example.com/v1\"}'"
+_REFUSED: list[tuple[Tree, str, int, str]] = [
+    ({**cron("a"), "spec": "x"}, "Strict", 422,
+     'CronTab.stable.example.com "a" is invalid: spec: Invalid value: "string": spec in body must be of type object: "string"'),
+    ({**cron("a"), "kind": "Other"}, "Strict", 422,
+     'Other.stable.example.com "a" is invalid: kind: Invalid value: "Other": must be CronTab'),
+    ({"apiVersion": "stable.example.com/v1"}, "Warn", 400,
+     f'the object provided is unrecognized (must be of type CronTab): {_NO_KIND} ({{"apiVersion":"stable.example. ...)'),
+    ({"apiVersion": "stable.example.com/v1"}, "Ignore", 400,
+     f'CronTab in version "v1" cannot be handled as a CronTab: {_NO_KIND}'),
+]  # fmt: skip
+
+
+def test_what_is_no_object_of_the_kind_is_refused_in_upstreams_words(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        await define(served, crd())
+        for tree, validation, status, message in _REFUSED:
+            body = msgspec.json.encode(tree)
+            refused = await served.request("POST", crons(), body, query={"fieldValidation": validation})
+            assert (refused.status, refused.message) == (status, message)
 
     api(scenario)
 

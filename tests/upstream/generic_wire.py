@@ -143,6 +143,10 @@ class Side:
             wait_until(f"{path} is served", lambda path=path: self.ask("GET", path).status == 200)
         return collection(tree, next(v["name"] for v in spec["versions"] if v["served"]))
 
+    def settle(self, path: str, refused: Tree) -> None:
+        """Until a changed definition refuses what the former one did not."""
+        wait_until("the changed schema is in force", lambda: self.ask("POST", path, refused, dryRun="All").status == 422)
+
     def gone(self, path: str) -> None:
         wait_until(f"{path} is gone", lambda: self.ask("GET", path).status == 404)
 

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from sampan.api.apply.elements import SELF, in_order, of_field
+from sampan.api.apply.elements import SELF, ElementError, in_order, of_field
 from sampan.api.apply.fieldset import Fields, is_member
 from sampan.api.apply.places import Kind, Place
 from sampan.lib.remember import remember
@@ -81,6 +81,8 @@ class _Fields:
     def __call__(self, value: Value) -> str:
         if not value:
             return _LEAF
+        if not isinstance(value, dict):
+            raise ElementError(f"expected map, got {value!r}")  # a custom object that is yet to be refused
         keys = tuple(value)
         text, inner = self._plans.get(keys) or self._plan(keys)
         return text % tuple([write(value[key]) for key, write in inner]) if inner else text
@@ -120,6 +122,8 @@ class _Items:
     def __call__(self, value: Value) -> str:
         if not value:
             return _LEAF
+        if not isinstance(value, list):
+            raise ElementError(f"expected list, got {value!r}")
         write = self._write
         if write is None:
             write = self._write = _writer(self._place.items)

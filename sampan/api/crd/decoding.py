@@ -13,8 +13,8 @@ import msgspec
 from sampan.api.crd.embedded import BadMetadata
 from sampan.api.crd.fasttypes import fast_type
 from sampan.api.crd.structure import Tree, Value, copied
-from sampan.api.decoding import Admitted, Decoder, Outcome, TypeProblem, unrecognized
-from sampan.api.errors import bad_request
+from sampan.api.decoding import Admitted, Decoder, Outcome, TypeProblem, cannot_be_handled, unrecognized
+from sampan.api.errors import StatusError, bad_request
 from sampan.api.fasttypes import convert_checked
 from sampan.api.slowcheck import Repeating
 
@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 
 
 _TOO_DEEP: Final = Outcome(None, ["exceeded max depth"], [])
+
+
+class KindMissing(StatusError):
+    """400 as strict decoding says it; `loosely` is how it is said where unknown fields are ignored."""
+
+    def __init__(self, tree: Tree, body: bytes, kind: str, version: str) -> None:
+        why = f"Object 'Kind' is missing in '{body.decode('utf-8', 'replace')}'"
+        said = unrecognized(body, kind, why)
+        super().__init__(said.code, said.reason, said.message)
+        self.loosely = cannot_be_handled(tree, kind, version, why)
 
 
 class CustomDecoder(Decoder):
@@ -35,7 +45,7 @@ class CustomDecoder(Decoder):
 
     def judge(self, tree: Any, body: bytes, kind: str, version: str) -> Admitted:
         if tree is None or (isinstance(tree, dict) and not tree.get("kind")):
-            raise unrecognized(body, kind, f"Object 'Kind' is missing in '{body.decode('utf-8', 'replace')}'")
+            raise KindMissing(tree or {}, body, kind, version)
         if isinstance(tree, dict) and not tree.get("apiVersion"):
             raise bad_request(f"the API version in the data () does not match the expected API version ({version})")
         return super().judge(tree, body, kind, version)

@@ -29,7 +29,7 @@ def _pattern(pattern: str, flags: int = 0) -> Check:
 
 _HOSTNAME: Final = (
     r"^([a-zA-Z0-9\p{S}\p{L}]((-?[a-zA-Z0-9\p{S}\p{L}]{0,62})?)|([a-zA-Z0-9\p{S}\p{L}](([a-zA-Z0-9-\p{S}\p{L}]{0,61}"
-    r"[a-zA-Z0-9\p{S}\p{L}])?)(\.)){1,}([a-zA-Z0-9\p{S}\p{L}])(-?[a-zA-Z0-9\p{S}\p{L}]){1,62})$"
+    r"[a-zA-Z0-9\p{S}\p{L}])?)(\.)){1,}([a-zA-Z\p{L}]){2,63})$"
 )
 
 
@@ -47,10 +47,17 @@ def _is_ip(text: str) -> bool:
     return "%" not in text
 
 
+_zeros = re.compile(r"(?<![0-9a-fA-F])0+(?=[0-9]+(?:\.|$|/))").sub
+
+
+def _is_ipv4(text: str) -> bool:
+    """As netutils.ParseIPSloppy, with leading zeros; whatever has a dot counts, as the end of an IPv6 address may be IPv4."""
+    return "." in text and _is_ip(_zeros("", text))
+
+
 _scheme = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:").match
 _bad_escape = re.compile(r"%(?![0-9A-Fa-f]{2})").search
 _bad_host = re.compile(r"[\s\"<>\\^`{|}]").search
-_bad_port = re.compile(r":[^\]]*[^0-9\]][^\]]*$").search
 
 
 def _is_uri(text: str) -> bool:
@@ -64,19 +71,20 @@ def _is_uri(text: str) -> bool:
     path = rest.partition("?")[0]
     if path.startswith("//") and scheme:
         host = path[2:].partition("/")[0].rpartition("@")[2]
-        if _bad_host(host) or _bad_port(host):
+        port = host.rpartition("]")[2].partition(":")[2]
+        if _bad_host(host) or (port and not (port.isascii() and port.isdigit())):
             return False
     return _bad_escape(path) is None
 
 
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
 _ADDRESS: Final = rf"(?:{_ATOM}(?:\.{_ATOM})*|\"[^\"]*\")@(?:{_ATOM}(?:\.{_ATOM})*|\[[^\]]*\])"
-_MAIL: Final = rf"\s*(?:{_ADDRESS}|[^<>@,;:]*<\s*{_ADDRESS}\s*>)\s*"
+_MAIL: Final = rf"{_ADDRESS}|[^<>@,;:]*<\s*{_ADDRESS}\s*>"
 
 
 def _is_email(text: str) -> bool:
     """As mail.ParseAddress: with or without the name of whose it is. The pattern is large, and compiled only here."""
-    return re.fullmatch(_MAIL, text) is not None
+    return re.fullmatch(_MAIL, text.strip()) is not None
 
 
 def _is_mac(text: str) -> bool:
@@ -137,19 +145,21 @@ def _is_datetime(text: str) -> bool:
     return match is not None and match[1] <= "23" and match[2] <= "59" and match[3] <= "59"
 
 
-_go_duration = re.compile(r"[-+]?(?:0|(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)").fullmatch
-_words_duration = re.compile(r"\s*(?:[0-9]+\s*[A-Za-zµ]+\s*)+").fullmatch
+_go_duration = re.compile(r"[-+]?(?:0|(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)").fullmatch
+_worded = re.compile(r"([0-9]+)\s*([A-Za-zµ]+)").findall
 _units: Final = frozenset(("ns", "us", "µs", "ms", "s", "m", "h", "hr", "d", "w", "wk"))
 _long_units: Final = ("nano", "micro", "milli", "sec", "min", "hour", "day", "week")
 
 
 def _is_duration(text: str) -> bool:
+    """One of Go's, or anything with a number and a unit somewhere in it."""
     if _go_duration(text):
         return True
-    if not _words_duration(text):
-        return False
-    units = [unit.lower() for unit in re.findall(r"[0-9]+\s*([A-Za-zµ]+)", text)]
-    return any(unit in _units or unit.startswith(_long_units) for unit in units)
+    found = _worded(text)
+    units = [unit.lower() for _, unit in found]
+    return all(int(number) < 2**63 for number, _ in found) and any(
+        unit in _units or unit.startswith(_long_units) for unit in units
+    )
 
 
 _UUID: Final = r"[0-9a-f]{8}-?[0-9a-f]{4}-?%s-?%s-?[0-9a-f]{12}"
@@ -161,9 +171,9 @@ _CHECKS: Final[dict[str, Check]] = {
     "uri": _is_uri,
     "email": _is_email,
     "hostname": _is_hostname,
-    "ipv4": lambda text: _is_ip(text) and "." in text,
+    "ipv4": _is_ipv4,
     "ipv6": lambda text: _is_ip(text) and ":" in text,
-    "cidr": lambda text: not names.cidr(text),
+    "cidr": lambda text: not names.cidr(_zeros("", text) if "." in text else text),
     "mac": _is_mac,
     "uuid": _pattern(_UUID % ("[0-9a-f]{4}", "[0-9a-f]{4}"), re.IGNORECASE),
     "uuid3": _pattern(_UUID % ("3[0-9a-f]{3}", "[0-9a-f]{4}"), re.IGNORECASE),

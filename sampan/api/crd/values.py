@@ -185,11 +185,11 @@ def _judge_list(raw: Tree, value: list[Value], place: Place, pair: Pair | None) 
 
 def _judge_object(raw: Tree, value: dict[str, Value], place: Place, pair: Pair | None) -> Verdict:
     fewest, most = raw.get("minProperties"), raw.get("maxProperties")
-    if fewest is not None and len(value) < fewest:
-        return place.fails(f"should have at least {fewest} properties", len(value))
-    if most is not None and len(value) > most:
-        return place.too_many("properties", len(value), most)
     verdict, properties = Verdict(), raw.get("properties") or {}
+    if fewest is not None and len(value) < fewest:
+        verdict.merge(place.fails(f"should have at least {fewest} properties", len(value)))
+    if most is not None and len(value) > most:
+        verdict.merge(place.too_many("properties", len(value), most))
     additional = raw.get("additionalProperties")
     for key in value:
         if key in properties:

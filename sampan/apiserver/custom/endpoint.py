@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sampan.api.crd.decoding import KindMissing
 from sampan.api.errors import METHOD_NOT_ALLOWED, StatusError, unsupported_media_type
 from sampan.api.resource import Tree
 from sampan.apiserver.endpoint import Endpoint
@@ -37,4 +38,7 @@ class CustomEndpoint(Endpoint):
     def _decode(self, request: Request, options: WriteOptions, by: Caller) -> Tree:
         if is_protobuf(request.headers.get("content-type", "")):
             raise unsupported_media_type(_BODIES)
-        return super()._decode(request, options, by)
+        try:
+            return super()._decode(request, options, by)
+        except KindMissing as error:
+            raise error.loosely if options.field_validation == "Ignore" else error from None

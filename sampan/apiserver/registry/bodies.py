@@ -6,7 +6,7 @@ import msgspec
 
 from sampan.api import protobuf
 from sampan.api.decoding import cannot_be_handled, strict_message, warnings_of
-from sampan.api.errors import bad_request, unsupported_media_type
+from sampan.api.errors import bad_request, invalid, invalid_object, unsupported_media_type
 from sampan.api.resource import Resource, Tree
 from sampan.api.schema import schema_of
 
@@ -85,9 +85,12 @@ def _forgets_owners(body: bytes) -> bool:
 
 
 def check_kind(tree: Tree, resource: Resource) -> None:
-    """Raises StatusError 400 for an object that says it is something else."""
+    """Raises StatusError 400 for an object that says it is something else, 422 where a custom object names another kind."""
     version, kind = tree.get("apiVersion") or resource.group_version, tree.get("kind") or resource.kind
-    if kind != resource.kind:
+    if kind != resource.kind and resource.custom_schema is not None and version == resource.group_version:
+        name = (tree.get("metadata") or {}).get("name", "")
+        raise invalid_object(kind, resource.group, name, [invalid("kind", kind, f"must be {resource.kind}")])
+    if kind != resource.kind and resource.custom_schema is None:
         package = resource.group.partition(".")[0] or "core"
         why = f"converting ({version.rpartition('/')[2]}.{kind}) to ({package}.{resource.kind}): unknown conversion"
         raise cannot_be_handled(tree, resource.kind, resource.group_version, why)
