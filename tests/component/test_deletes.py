@@ -227,6 +227,23 @@ def test_a_pod_that_no_kubelet_has_goes_at_once(api: Api) -> None:
     api(scenario)
 
 
+@pytest.mark.parametrize("node", ["", "n1"])
+def test_watchers_see_the_grace_of_a_pod_end_before_it_goes(api: Api, node: str) -> None:
+    async def scenario(server: Served) -> None:
+        await make_pod(server, node=node)
+        revision = (await server.get(P)).tree["metadata"]["resourceVersion"]
+        async with server.watch(core("pods", "default"), {"resourceVersion": revision}) as events:
+            answer = await server.delete(P, {"gracePeriodSeconds": 0})
+            (first, marked), (last, gone) = await events.next(), await events.next()
+        assert (first, last) == ("MODIFIED", "DELETED")
+        assert marked["metadata"]["deletionTimestamp"] and marked["metadata"]["deletionGracePeriodSeconds"] == 0
+        for tree in (marked, gone, answer.tree):
+            del tree["metadata"]["resourceVersion"]
+        assert marked == gone == answer.tree
+
+    api(scenario)
+
+
 def test_a_collection_is_deleted_by_selection(api: Api) -> None:
     async def scenario(server: Served) -> None:
         for name, app in (("a", "web"), ("b", "web"), ("c", "db")):

@@ -229,7 +229,7 @@ def test_a_kubelet_hears_of_its_own_pods_only(api: Api) -> None:
             await bind(server, "n1")
             assert await first.names(1) == [("ADDED", "p")]
             await server.delete(P, {"gracePeriodSeconds": 0})
-            assert await first.names(1) == [("DELETED", "p")]
+            assert await first.names(2) == [("MODIFIED", "p"), ("DELETED", "p")]
             body = {"metadata": {"name": "q"}, "target": {"name": "n2"}}
             assert (await server.request("POST", core("pods", "default", "q") + "/binding", body)).status == 201
             assert await second.names(1) == [("ADDED", "q")]

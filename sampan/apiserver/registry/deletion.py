@@ -132,13 +132,26 @@ async def _delete(registry: Registry, current: CachedObject, options: DeleteOpti
         if registry.hooks.holds(new):
             return Deleted(current, False)
     if period == 0 and not waits:
-        return Deleted(await registry.remove(current, new, options.dry_run), True)
+        return await _remove(registry, current, new, options.dry_run)
     if period == 0:
         _mark_deleted(new, now)
         registry.hooks.mark_deleted(new)
     if new == old:
         return Deleted(current, False)
     return Deleted(await registry.write(current, new, options.dry_run), False)
+
+
+async def _remove(registry: Registry, current: CachedObject, new: Tree, dry_run: bool) -> Deleted:
+    """Watchers of a kind that can have grace see it end before the object goes."""
+    if registry.resource.strategy.default_grace_seconds is None or dry_run or current.tree()["metadata"] == new["metadata"]:
+        return Deleted(await registry.remove(current, new, dry_run), True)
+    marked = await registry.write(current, new)
+    try:
+        return Deleted(await registry.remove(marked, registry.tree_of(marked)), True)
+    except Conflict as error:
+        if error.current is not None:
+            raise
+        return Deleted(marked, True)  # whoever acts upon its deletion was first
 
 
 def _finalizers(resource: Resource, meta: Tree, options: DeleteOptions) -> list[str]:
