@@ -25,6 +25,7 @@ from sampan.client.transport import HTTPResponse, Transport
 from sampan.lib.clock import Clock, RealClock
 
 MERGE_PATCH = "application/merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"

@@ -20,7 +20,10 @@ async def reconcile(ctx: Context, key: Key) -> None:
         return
     rules = plan_rules(role, ctx.list(ClusterRole))
     if rules != role.rules:
-        await ctx.patch(role, {"rules": to_builtins(rules), "metadata": {"resourceVersion": role.metadata.resourceVersion}})
+        wanted = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": role.metadata.name}}
+        if rules:
+            wanted["rules"] = to_builtins(rules)
+        await ctx.apply(role, wanted, "clusterrole-aggregation-controller")
 
 
 def plan_rules(role: ClusterRole, all_roles: Iterable[ClusterRole]) -> list[PolicyRule]:

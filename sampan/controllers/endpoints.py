@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from sampan.api.types.core_v1 import EndpointAddress, EndpointPort, Endpoints, EndpointSubset, Pod, Service
 from sampan.api.types.meta_v1 import ObjectMeta
-from sampan.controllers import backends
+from sampan.controllers import backends, triggertimes
 from sampan.controllers.pods import is_ready
 from sampan.controllers.runtime import Context, Controller, Key, Watch, key_of
 
@@ -38,16 +38,20 @@ async def reconcile(ctx: Context, key: Key) -> None:
     service = ctx.get(Service, key)
     current = ctx.get(Endpoints, key)
     if service is None:
+        triggertimes.forget(ctx)
         if current is not None:
             await ctx.delete(current)
         return
     if not backends.has_managed_endpoints(service) or service.metadata.deletionTimestamp:
         return
-    wanted = plan_endpoints(service, backends.pods_of(ctx, service), current)
-    if current is None:
-        await ctx.create(wanted)
-    elif wanted != current:
-        await ctx.update(wanted)
+    pods = backends.pods_of(ctx, service)
+    triggered = triggertimes.trigger_time(ctx, service, pods)
+    wanted = plan_endpoints(service, pods, current)
+    if wanted == current:
+        return
+    meta = wanted.metadata
+    wanted = replace(wanted, metadata=replace(meta, annotations=triggertimes.annotated(meta.annotations, triggered)))
+    await (ctx.create(wanted) if current is None else ctx.update(wanted))
 
 
 def plan_endpoints(service: Service, pods: Iterable[Pod], current: Endpoints | None) -> Endpoints:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from sampan.api.types.core_v1 import Node, Pod, Service
 from sampan.api.types.discovery_v1 import Endpoint, EndpointConditions, EndpointPort, EndpointSlice
 from sampan.api.types.meta_v1 import ObjectMeta, OwnerReference
-from sampan.controllers import backends
+from sampan.controllers import backends, triggertimes
 from sampan.controllers.ownership import controller_reference
 from sampan.controllers.pods import is_ready
 from sampan.controllers.runtime import Context, Controller, Key, Watch
@@ -45,6 +45,8 @@ class Frame:
     namespace: str
     labels: dict[str, str]
     owner: OwnerReference
+    triggered: str | None = None
+    """When the change happened that they are written for, "" where nobody knows; None: they say nothing of that."""
 
 
 @dataclass(slots=True)
@@ -56,11 +58,13 @@ class Plan:
 
 async def reconcile(ctx: Context, key: Key) -> None:
     service = ctx.get(Service, key)
+    if service is None:
+        triggertimes.forget(ctx)
     if service is None or service.metadata.deletionTimestamp or not backends.has_managed_endpoints(service):
         return  # slices of a service that is gone go with it, by their owner reference
     pods = [(pod, backends.zone_of(ctx, pod)) for pod in backends.pods_of(ctx, service)]
     existing = [s for s in ctx.owned(EndpointSlice, service) if s.metadata.labels.get(MANAGED_BY) == CONTROLLER_NAME]
-    frame = frame_of(service)
+    frame = frame_of(service, triggertimes.trigger_time(ctx, service, (pod for pod, _ in pods)))
     await apply(ctx, plan_slices(frame, backends.families(service), plan_groups(service, pods), existing))
 
 
@@ -144,7 +148,12 @@ def _recycle(plan: Plan) -> None:
     for new in list(plan.create):
         for old in plan.delete:
             if old.addressType == new.addressType:
-                meta = replace(old.metadata, labels=new.metadata.labels, ownerReferences=new.metadata.ownerReferences)
+                meta = replace(
+                    old.metadata,
+                    labels=new.metadata.labels,
+                    annotations=new.metadata.annotations,
+                    ownerReferences=new.metadata.ownerReferences,
+                )
                 plan.update.append(replace(old, metadata=meta, ports=new.ports, endpoints=new.endpoints))
                 plan.delete.remove(old)
                 plan.create.remove(new)
@@ -161,15 +170,17 @@ def _slice(frame: Frame, family: str, ports: Ports, endpoints: list[Endpoint]) -
 
 
 def _meta(frame: Frame, meta: ObjectMeta) -> ObjectMeta:
+    if frame.triggered is not None:
+        meta = replace(meta, annotations=triggertimes.annotated(meta.annotations, frame.triggered))
     return replace(meta, labels=frame.labels, ownerReferences=[frame.owner])
 
 
-def frame_of(service: Service) -> Frame:
+def frame_of(service: Service, triggered: str | None = None) -> Frame:
     labels = {k: v for k, v in service.metadata.labels.items() if k != backends.HEADLESS}
     if backends.is_headless(service):
         labels[backends.HEADLESS] = ""
     labels |= {SERVICE_NAME: service.metadata.name, MANAGED_BY: CONTROLLER_NAME}
-    return Frame(f"{service.metadata.name}-", service.metadata.namespace, labels, controller_reference(service))
+    return Frame(f"{service.metadata.name}-", service.metadata.namespace, labels, controller_reference(service), triggered)
 
 
 def _ports(service: Service, pod: Pod) -> Ports:

@@ -26,7 +26,7 @@ from sampan.api.errors import StatusError
 from sampan.client.codec import Object, T
 from sampan.client.events import EventRecorder
 from sampan.client.informer import Informer, InformerFactory, Key, key_of
-from sampan.client.rest import MERGE_PATCH, Client
+from sampan.client.rest import APPLY_PATCH, MERGE_PATCH, Client
 from sampan.controllers.expectations import Expectations
 from sampan.controllers.ownership import CONTROLLER_INDEX, ORPHAN_INDEX, controller_of, controller_uids, orphan_namespaces
 from sampan.lib.clock import Clock
@@ -99,7 +99,7 @@ class Controller:
 class Context:
     """A reconciler's view of the world (from informers) and its hands (the client)."""
 
-    __slots__ = ("_expectations", "_informers", "client", "clock", "events", "key")
+    __slots__ = ("_expectations", "_informers", "client", "clock", "events", "key", "memory")
 
     def __init__(
         self, client: Client, events: EventRecorder, informers: Mapping[type[Any], Informer[Any]], expectations: Expectations,
@@ -109,12 +109,16 @@ class Context:
         self.clock: Clock = client.clock
         self.events = events
         self.key = key
+        self.memory: dict[Key, Any] = {}
+        """For a reconciler to remember of its keys what is worth nothing after a restart."""
         self._informers = informers
         self._expectations = expectations
 
     def about(self, key: Key) -> Context:
         """The same view for the reconciliation of `key`, to which writes are then accounted."""
-        return Context(self.client, self.events, self._informers, self._expectations, key)
+        found = Context(self.client, self.events, self._informers, self._expectations, key)
+        found.memory = self.memory
+        return found
 
     def informer(self, cls: type[T]) -> Informer[T]:
         return self._informers[cls]
@@ -153,6 +157,13 @@ class Context:
         return self._wrote(
             await self.client.patch(cls, meta.name, meta.namespace, patch, type=type, subresource=subresource)
         )  # fmt: skip
+
+    async def apply(self, obj: T, wanted: Mapping[str, Any], manager: str) -> T:
+        """Server-side apply: of the fields in `wanted` the manager is the owner from now on, whoever was."""
+        meta, cls = obj.metadata, obj.__class__
+        query = {"fieldManager": manager, "force": "true"}
+        applied = await self.client.patch(cls, meta.name, meta.namespace, wanted, type=APPLY_PATCH, query=query)
+        return self._wrote(applied)
 
     async def delete(self, obj: Object, *, grace_seconds: int | None = None, propagation: str = "") -> None:
         """Deletes this very object, not another of its name; that it is gone already is fine."""

@@ -67,6 +67,10 @@ def test_every_cluster_has_upstreams_levels_and_schemas(api: Api) -> None:
         assert len(schemas["items"]) == 13
         condition = await _condition(served, "probes")
         assert (condition["type"], condition["status"], condition["reason"]) == ("Dangling", "False", "Found")
+        probes = await _tree(served, f"{GROUP}/flowschemas/probes")
+        owner = next(each for each in probes["metadata"]["managedFields"] if each.get("subresource") == "status")
+        assert (owner["manager"], owner["operation"]) == ("api-priority-and-fairness-config-consumer-v1", "Apply")
+        assert 'k:{"type":"Dangling"}' in owner["fieldsV1"]["f:status"]["f:conditions"]
 
     api(body)
 

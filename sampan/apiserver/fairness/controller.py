@@ -25,7 +25,9 @@ from sampan.apiserver.fairness.defaults import (
 )
 from sampan.apiserver.fairness.matching import Classifier, Flow, Schema
 from sampan.apiserver.fairness.queues import Level
+from sampan.apiserver.registry.applying import Configuration
 from sampan.apiserver.registry.generic import Caller, Registry
+from sampan.apiserver.registry.options import WriteOptions
 from sampan.apiserver.registry.watchcache import CacheEvent
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.apiserver.user import User
@@ -191,14 +193,15 @@ async def _replace(registry: Registry, name: str, fresh: Tree) -> None:
 
 
 async def _set_condition(schemas: Registry, name: str, condition: Tree) -> None:
-    def change(tree: Tree) -> Tree:
-        others = [each for each in tree.get("status", {}).get("conditions", ()) if each["type"] != condition["type"]]
-        tree["status"] = {**tree.get("status", {}), "conditions": [*others, condition]}
-        return tree
-
+    resource = schemas.resource
+    wanted = {"apiVersion": resource.group_version, "kind": resource.kind, "metadata": {"name": name}}
+    options = WriteOptions(field_manager=_CONSUMER, force=True)
+    by = Caller(field_manager=_CONSUMER, options=options)
+    by.applies = True
+    body = json.dumps({**wanted, "status": {"conditions": [condition]}}).encode()
+    applied = Configuration(schemas.owners, body, options, [], namespace="", name=name, subresource="status")
     try:
-        by = Caller(field_manager=_CONSUMER)
-        await schemas.update("", name, change, by, part=schemas.status, must_match=False)
+        await schemas.update("", name, applied.on, by, part=schemas.status, must_match=False)
     except StatusError as error:
         if error.code != 404:
             raise

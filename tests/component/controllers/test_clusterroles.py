@@ -30,7 +30,12 @@ def test_an_aggregated_role_has_the_rules_of_all_that_it_selects(api: Api) -> No
                 return await resources() == [[name] for name in expected]
 
             await w.until(lambda: are("ants", "bees"))
+            owners = (await w.client.get(ClusterRole, "sum")).metadata.managedFields
+            applied = [(each.manager, each.fieldsV1) for each in owners if each.operation == "Apply"]
+            assert applied == [("clusterrole-aggregation-controller", {"f:rules": {}})]
             await w.client.delete(ClusterRole, "b")
             await w.until(lambda: are("ants"))
+            await w.client.delete(ClusterRole, "a")
+            await w.until(are)
 
     run(work())

@@ -21,6 +21,8 @@ from tests.component.conftest import Api
 from tests.component.controllers.world import World, world
 from tests.unit.fakeapi import run
 
+TRIGGERED = "endpoints.kubernetes.io/last-change-trigger-time"
+
 
 def service(name: str = "web", **spec: Any) -> Service:
     spec = {"ports": [ServicePort(name="http", port=80, targetPort="web")], "selector": {"app": "web"}, **spec}
@@ -86,6 +88,9 @@ def test_a_service_follows_its_pods_through_their_lives(api: Api) -> None:
             assert only.metadata.ownerReferences[0].uid == svc.metadata.uid
             assert [(p.name, p.port, p.protocol) for p in only.ports] == [("http", 8080, "TCP")]
             assert only.endpoints[0].nodeName == "node-1"
+            changed = [each.metadata.annotations[TRIGGERED] for each in (only, await w.client.get(Endpoints, "web", "default"))]
+            (ready,) = (c for c in (await w.client.get(Pod, "a", "default")).status.conditions if c.type == "Ready")
+            assert svc.metadata.creationTimestamp <= changed[0] <= ready.lastTransitionTime and changed[0] == changed[1]
 
             await w.client.delete(Pod, "a", "default", grace_seconds=30)
 

@@ -1,16 +1,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
-from sampan.api.types.core_v1 import Container, ContainerPort, Pod, PodIP, Service, ServicePort, ServiceSpec
+from sampan.api.types.core_v1 import (
+    Container,
+    ContainerPort,
+    Pod,
+    PodCondition,
+    PodIP,
+    PodStatus,
+    Service,
+    ServicePort,
+    ServiceSpec,
+)
 from sampan.api.types.discovery_v1 import EndpointSlice
 from sampan.api.types.meta_v1 import ObjectMeta
 from sampan.controllers import backends
 from sampan.controllers.endpoints import plan_endpoints, plan_subsets
 from sampan.controllers.endpointslice import Plan, frame_of, plan_groups, plan_slices
+from sampan.controllers.runtime import Context, Key
+from sampan.controllers.triggertimes import ANNOTATION, annotated, forget, trigger_time
 from tests.unit.controllers.objects import pod
 
 
@@ -147,3 +161,26 @@ def test_endpoints_stop_at_a_thousand_addresses_ready_ones_first() -> None:
 def test_a_headless_service_without_ports_has_addresses_all_the_same() -> None:
     (subset,) = plan_subsets(service([], clusterIP="None"), pods(1))
     assert (len(subset.addresses), subset.ports) == (1, [])
+
+
+def test_the_change_behind_endpoints_is_the_earliest_since_the_last_look() -> None:
+    memory = SimpleNamespace(memory={}, key=Key("default", "web"))
+    ctx = cast(Context, memory)
+    svc = replace(service(), metadata=ObjectMeta(name="web", creationTimestamp="2026-01-01T00:00:10Z"))
+
+    def ready(name: str, second: int) -> Pod:
+        condition = PodCondition(type="Ready", status="True", lastTransitionTime=f"2026-01-01T00:00:{second}Z")
+        return Pod(metadata=ObjectMeta(name=name), status=PodStatus(conditions=[condition]))
+
+    looks = [
+        ([ready("a", 12)], "10"),
+        ([ready("a", 12), ready("b", 15)], "15"),
+        ([ready("a", 18), ready("b", 17)], "17"),
+        ([ready("b", 17)], ""),
+        ([Pod(metadata=ObjectMeta(name="b"))], ""),
+    ]
+    for pods_now, second in looks:
+        assert trigger_time(ctx, svc, pods_now) == (f"2026-01-01T00:00:{second}Z" if second else "")
+    forget(ctx)
+    assert trigger_time(ctx, svc, []) == "2026-01-01T00:00:10Z"
+    assert annotated({"a": "1", ANNOTATION: "x"}, "") == {"a": "1"}
