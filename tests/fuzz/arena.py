@@ -15,7 +15,7 @@ from sampan.api.resource import Resource
 from sampan.api.scheme import builtin
 from tests.component.conftest import Answer, Served
 from tests.fuzz.oracles import judge
-from tests.fuzz.samples import sample
+from tests.samples import sample
 
 Result = TypeVar("Result")
 

@@ -15,8 +15,8 @@ from sampan.api.resource import Resource
 from tests.component.conftest import Answer
 from tests.fuzz.arena import KINDS, SECONDS, WATCHED_OVER, Arena, path_of, put_again, remove
 from tests.fuzz.oracles import unowned
-from tests.fuzz.samples import sample
 from tests.fuzz.values import Step, Tree, Value, edges, places, put_at
+from tests.samples import sample
 
 ROWS = 100
 TEMPLATE = "io.k8s.api.core.v1.PodTemplateSpec"

@@ -1,4 +1,4 @@
-"""One object of every kind that a server stores, as small as it may be and still be taken: what a fuzzer changes."""
+"""One object of every kind that a server stores, as small as it may be and still be taken: for fuzzers and clients."""
 
 from __future__ import annotations
 
