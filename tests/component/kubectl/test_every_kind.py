@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sampan.api import definitions
 from sampan.api.resource import Resource
 from sampan.api.scheme import builtin
 from tests.component.kubectl.conftest import Kubectl
@@ -108,3 +109,48 @@ def test_every_kind_goes_through_every_command(every_kubectl: Kubectl, manifest:
         name = made(resource, kubectl.namespace)["metadata"]["name"]
         what = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
         kubectl.cluster.wait_for(f"{what}/{name}", "delete", namespace=kubectl.namespace)
+
+
+def fields(name: str, above: frozenset[str] = frozenset()) -> int:
+    """How many fields a definition has, with those in them, as `explain --recursive` tells them: none of itself again."""
+    count = 0
+    for raw in definitions.definition(name).get("properties", {}).values():
+        count += 1
+        inner = raw
+        while "items" in inner or isinstance(inner.get("additionalProperties"), dict):
+            inner = inner.get("items") or inner["additionalProperties"]
+        reference = definitions.referenced(inner)
+        if reference and reference not in above:
+            count += fields(reference, above | {reference})
+    return count
+
+
+def test_every_field_of_every_kind_is_explained(kubectl: Kubectl) -> None:
+    for resource in builtin():
+        told = kubectl.ok("explain", resource.plural, "--recursive", f"--api-version={resource.group_version}")
+        assert f"KIND:       {resource.kind}\nVERSION:    {resource.version}\n" in told
+        count = sum("\t<" in line for line in told.splitlines())
+        assert count == fields(resource.definition, frozenset((resource.definition,))), resource.definition
+
+
+def test_every_kind_is_discovered_with_its_names_and_verbs(every_kubectl: Kubectl) -> None:
+    wanted = {
+        (
+            resource.plural,
+            ",".join(resource.short),
+            resource.group_version,
+            str(resource.namespaced).lower(),
+            resource.kind,
+            ",".join(sorted(resource.verbs)),
+            ",".join(resource.categories),
+        )
+        for resource in builtin()
+        if resource.stored_as is None or resource.stored_as[0] != resource.group  # the preferred of several versions
+    }
+    header, *rows = every_kubectl.ok("api-resources", "-o", "wide").splitlines()
+    starts = [header.index(name) for name in ("NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND", "VERBS", "CATEGORIES")]
+    ends = [*starts[1:], None]
+    found = {tuple(row[start:end].strip() for start, end in zip(starts, ends, strict=True)) for row in rows}
+    assert {(*row[:5], ",".join(sorted(row[5].split(","))), row[6]) for row in found} >= wanted
+    versions = set(every_kubectl.ok("api-versions").split())
+    assert versions >= {resource.group_version for resource in builtin()}
