@@ -81,8 +81,9 @@ def json_patch(tree: Value, operations: Sequence[Value]) -> Value:
 
 
 def _pointer(operation: Tree, name: str) -> list[str]:
+    """As upstream's library (evanphx/json-patch 4.12) reads it, which does not look at what stands before the first slash."""
     text = operation.get(name)
-    if not isinstance(text, str) or (text and not text.startswith("/")):
+    if not isinstance(text, str) or (text and "/" not in text):
         raise _DoesNotApply
     return [part.replace("~1", "/").replace("~0", "~") for part in text.split("/")[1:]]
 
@@ -124,7 +125,7 @@ class _Document:
             case "copy":
                 self.add(path, self.duplicate(_pointer(operation, "from")))
             case "test":
-                if not equal(self.get(path), operation.get("value")):
+                if not equal(self.found(path), operation.get("value")):
                     raise _DoesNotApply
             case _:
                 raise _DoesNotApply
@@ -135,9 +136,16 @@ class _Document:
             value = _child(value, part)
         return value
 
+    def found(self, path: Sequence[str]) -> Value:
+        """As `get`, but a key that its object lacks is null, as upstream's library has it."""
+        if not path:
+            return self.root
+        parent = self.get(path[:-1])
+        return parent.get(path[-1]) if isinstance(parent, dict) else _child(parent, path[-1])
+
     def duplicate(self, path: Sequence[str]) -> Value:
         """A deep copy: what stands at two places must not change at both. Bounded, as copies can double."""
-        value = self.get(path)
+        value = self.found(path)
         self.copied_bytes += len(msgspec.json.encode(value))
         if self.copied_bytes > MAX_COPIED_BYTES:
             raise _DoesNotApply
@@ -193,10 +201,8 @@ class _Document:
         container = self.container(path[:-1])
         if isinstance(container, list):
             container[_position(path[-1], len(container))] = value
-        elif path[-1] in container:
+        else:  # even a key that is not there, as upstream's library has it
             container[path[-1]] = value
-        else:
-            raise _DoesNotApply
 
 
 def _child(container: Value, part: str) -> Value:
