@@ -147,8 +147,12 @@ def test_an_update_keeps_what_it_does_not_mention(api: Api) -> None:
         after = (await server.update("services", tree)).tree["spec"]
         assert after["clusterIP"] == before["clusterIP"]
         assert after["ports"][0]["nodePort"] == before["ports"][0]["nodePort"]
-        moved = await server.patch(core("services", "default", "a"), {"spec": {"clusterIP": "10.96.0.99"}})
-        assert moved.status == 422 and "may not change once set" in moved.message
+        other = (await make(server, "other")).tree["spec"]["clusterIP"]
+        for wanted in ("10.96.0.99", other):
+            moved = await server.patch(core("services", "default", "a"), {"spec": {"clusterIP": wanted}})
+            assert moved.status == 422 and f'[]string{{"{wanted}"}}: may not change once set' in moved.message
+        odd = await server.patch(core("services", "default", "a"), {"spec": {"type": "Odd"}})
+        assert "spec.clusterIPs[0]: Invalid value: []string(nil): primary clusterIP can not be unset" in odd.message
         external = await server.patch(
             core("services", "default", "a"), {"spec": {"type": "ExternalName", "externalName": "x.y", "clusterIP": None}}
         )

@@ -196,9 +196,8 @@ class ServiceHooks(Hooks):
             spec["ipFamilyPolicy"] = "SingleStack"
         if not spec.get("ipFamilies"):
             spec["ipFamilies"] = [self.ranges.family]
-        held = addresses_of(before)
         address = spec.get("clusterIP", "")
-        if address == NONE or (address and address in held):
+        if address == NONE or (before and needs_address(before)):  # which keeps what it has; validation says so
             return
         spec["clusterIP"] = taking.address(spec, address)
         spec["clusterIPs"] = [spec["clusterIP"]]

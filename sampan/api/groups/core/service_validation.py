@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sampan.api import names
-from sampan.api.errors import FieldError, duplicate, forbidden_field, go_strings, invalid, not_supported, required
+from sampan.api.errors import FieldError, GoText, duplicate, forbidden_field, go_strings, invalid, not_supported, required
 from sampan.api.groups.validation.addresses import validate_ip, validate_ordinary_ip
 from sampan.api.groups.validation.metadata import validate_labels
 from sampan.api.repeats import repeats
@@ -258,7 +258,7 @@ def _validate_cluster_ip_change(spec: Tree, before: Tree) -> list[FieldError]:
                 errors.append(invalid(f"spec.clusterIPs[{index}]", now, "may not change once set"))
         return errors
     if old and not now:
-        return [invalid("spec.clusterIPs[0]", now or None, "primary clusterIP can not be unset")]
+        return [invalid("spec.clusterIPs[0]", GoText("[]string(nil)"), "primary clusterIP can not be unset")]
     if old and now[0] != old[0]:
         errors.append(invalid("spec.clusterIPs[0]", now, "may not change once set"))
     if len(old) > len(now) == 1 and spec.get("ipFamilyPolicy") != "SingleStack":
