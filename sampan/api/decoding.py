@@ -23,6 +23,7 @@ Tree = dict[str, Any]
 _TOO_DEEP: Final = "exceeded max depth"
 _SUMMARY_LENGTH: Final = 30
 _STRICT_LIMIT: Final = 100
+_MOST_DIGITS: Final = 400
 _NO_KIND: Final = "couldn't get version/kind; json parse error: "
 _KIND_STRUCT: Final = r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
 _YAML_HEADS: Final = ("", "error converting YAML to JSON: ")
@@ -73,7 +74,7 @@ def decode_remembering_repeats(body: bytes) -> Any:
     """With `Repeating` where an object repeats keys; broken UTF-8 is replaced, as Go does. Raises BrokenBody."""
     text = body.decode("utf-8", "replace")
     try:
-        tree = json.loads(text, object_pairs_hook=unrepeated, parse_constant=_refuse_constant)
+        tree = json.loads(text, object_pairs_hook=unrepeated, parse_constant=_refuse_constant, parse_int=_whole_number)
     except RecursionError:
         raise BrokenBody(_TOO_DEEP) from None
     except ValueError:
@@ -121,10 +122,16 @@ def _without_lone_surrogates(value: Any) -> Any:
         return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, dict):
         for key in list(value):
-            value[key] = _without_lone_surrogates(value[key])
+            inner = _without_lone_surrogates(value.pop(key))
+            value[_without_lone_surrogates(key)] = inner
     elif isinstance(value, list):
         value[:] = [_without_lone_surrogates(item) for item in value]
     return value
+
+
+def _whole_number(text: str) -> int | float:
+    """Python refuses to read some thousand digits: it would take the square of their number."""
+    return int(text) if len(text) <= _MOST_DIGITS else float(text)
 
 
 def _refuse_constant(name: str) -> None:

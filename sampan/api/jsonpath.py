@@ -12,8 +12,9 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, Final
+
+from sampan.lib.remember import remember
 
 Value = Any
 """A JSON value."""
@@ -32,7 +33,7 @@ _NUMBER: Final = re.compile(r"[+-]?[0-9.]*")
 _TERMINATORS: Final = frozenset(" \t\r\n.,[]$@{}")
 
 
-@lru_cache(maxsize=4096)
+@remember(4096)
 def compile_path(text: str) -> Finder:
     """From the inside of the braces, ".spec.replicas", to a function of an object that gives all results. Raises
     JSONPathError."""

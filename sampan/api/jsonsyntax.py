@@ -16,6 +16,7 @@ _ESCAPES: Final = 'bfnrt\\/"'
 _LITERALS: Final = {"t": "true", "f": "false", "n": "null"}
 _number = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _hexadecimal = re.compile("[0-9a-fA-F]")
+_special = re.compile(r'["\\\x00-\x1f]')
 
 
 class _Broken(Exception):
@@ -135,6 +136,8 @@ def _scalar(text: str, at: int) -> int:
 def _string(text: str, at: int) -> int:
     at += 1
     while True:
+        special = _special.search(text, at)
+        at = special.start() if special else len(text)
         character = text[at : at + 1]
         if character == '"':
             return at + 1

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import re2
 
+from sampan.lib.remember import remember
+
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
 _OPTIONS.max_mem = 64 << 20
+_HEAVY_PROGRAM = 5_000
+"""Instructions, of some ten bytes each. Clients write patterns, and a few characters of one make a million of them."""
 
 
 class PatternError(ValueError):
@@ -35,13 +38,30 @@ _REASONS = {
 """RE2's words → those of Go's regexp/syntax, which is the same grammar."""
 
 
-@lru_cache(maxsize=4096)
+class _Heavy(Exception):
+    """A compiled pattern that is not to be kept: exceptions are not remembered."""
+
+    def __init__(self, compiled: Any) -> None:
+        self.compiled = compiled
+
+
 def compile_pattern(pattern: str) -> Any:
-    """A compiled pattern, to `search` with. Raises PatternError."""
+    """A compiled pattern, to `search` with; who needs it often keeps it. Raises PatternError."""
     try:
-        return re2.compile(pattern, _OPTIONS)
+        return _compile(pattern)
+    except _Heavy as heavy:
+        return heavy.compiled
+
+
+@remember(4096, longest=1024)
+def _compile(pattern: str) -> Any:
+    try:
+        compiled = re2.compile(pattern, _OPTIONS)
     except re2.error as error:
         raise PatternError(_in_words_of_go(pattern, error)) from None
+    if compiled.programsize > _HEAVY_PROGRAM:
+        raise _Heavy(compiled)
+    return compiled
 
 
 def _in_words_of_go(pattern: str, error: Exception) -> str:

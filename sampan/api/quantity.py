@@ -104,8 +104,9 @@ def _divide_away(number: int, divisor: int) -> int:
 @lru_cache(maxsize=8192)
 def parse(text: str) -> Quantity:
     """Raises QuantityError."""
-    match = _grammar(text)
-    if not text or match is None or len(text) > _MAX_LENGTH:
+    # Their length first: in what is no quantity the grammar tries every way to part its digits.
+    match = _grammar(text) if 0 < len(text) <= _MAX_LENGTH else None
+    if match is None:
         raise QuantityError(FORMAT_MESSAGE)
     sign, whole, fraction, suffix = match.groups(default="")
     if not whole and not fraction and "." in text:

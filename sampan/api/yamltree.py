@@ -22,7 +22,7 @@ _TRUE: Final = frozenset({"y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE",
 _FALSE: Final = frozenset({"n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"})
 _NULL: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _integer = re.compile(r"[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)").fullmatch
-_float = re.compile(r"[-+]?[0-9_]*\.?[0-9_]+(?:[eE][-+]?[0-9]+)?|[-+]?[0-9_]+\.(?:[eE][-+]?[0-9]+)?").fullmatch
+_float = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?").fullmatch
 _STRING_TAGS: Final = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:binary", "!")
 
 Node = Any
@@ -182,8 +182,8 @@ def resolve(text: str) -> str | int | float | bool | None:
         return text
     if _integer(text):
         return _whole_number(text)
-    if _float(text):
-        number = float(text.replace("_", ""))
+    if _float(digits := text.replace("_", "")):
+        number = float(digits)
         return number if math.isfinite(number) else text
     if text.lstrip("+-").lower() in (".inf", ".nan"):
         raise YAMLError(f"json: unsupported value: {text}")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from sampan.lib.http import Peer, Request, Response
+from sampan.lib.remember import LONGEST
 
 METHODS = {name.encode(): name for name in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE")}
 
@@ -41,7 +42,7 @@ NAMES: dict[bytes, str] = {}
 def header_name(raw: bytes) -> str:
     """The lower-case name; learnt, so that `NAMES` answers the next time."""
     name = raw.decode("latin-1").lower()
-    if len(NAMES) < 512:  # clients choose these: learn only so many
+    if len(NAMES) < 512 and len(raw) <= LONGEST:  # clients choose these: learn only so many
         NAMES[raw] = name
     return name
 

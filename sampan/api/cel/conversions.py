@@ -19,9 +19,9 @@ from sampan.api.gotext import go_float
 _integer = re.compile(r"[+-]?[0-9]+", re.ASCII).fullmatch
 _natural = re.compile(r"[0-9]+", re.ASCII).fullmatch
 _real = re.compile(
-    r"[+-]?(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?i:inf|infinity)|(?i:nan)", re.ASCII
+    r"[+-]?(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?i:inf|infinity)|(?i:nan)", re.ASCII
 ).fullmatch
-_hexadecimal = re.compile(r"[+-]?0[xX][0-9A-Fa-f]*\.?[0-9A-Fa-f]*[pP][+-]?[0-9]+", re.ASCII).fullmatch
+_hexadecimal = re.compile(r"[+-]?0[xX][0-9A-Fa-f]*(?:\.[0-9A-Fa-f]*)?[pP][+-]?[0-9]+", re.ASCII).fullmatch
 _BOOLEANS: Final = {
     **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
     **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),

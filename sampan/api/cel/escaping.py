@@ -6,8 +6,9 @@ After k8s.io/apiserver/pkg/cel/escaping.go.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Final
+
+from sampan.lib.remember import remember
 
 RESERVED: Final = frozenset(
     {
@@ -37,7 +38,7 @@ _special = re.compile(r"__|[./-]")
 _escaped = re.compile(r"__([^_]+)__")
 
 
-@lru_cache(maxsize=4096)
+@remember(4096)
 def escape(name: str) -> str | None:
     """None for a name that no expression can write."""
     if name in RESERVED:
@@ -47,7 +48,7 @@ def escape(name: str) -> str | None:
     return _special.sub(lambda match: _ESCAPES[match[0]], name)
 
 
-@lru_cache(maxsize=4096)
+@remember(4096)
 def unescape(name: str) -> str | None:
     """None for what has escapes that are none."""
     wrong = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 
 from re2 import _re2
@@ -47,7 +46,6 @@ class Pattern:
         return found
 
 
-@lru_cache(maxsize=2048)
 def compiled(text: str) -> Pattern:
     """Raises CelRuntimeError for what is no pattern."""
     try:

@@ -48,11 +48,17 @@ def _is_ip(text: str) -> bool:
 
 
 _zeros = re.compile(r"(?<![0-9a-fA-F])0+(?=[0-9]+(?:\.|$|/))").sub
+_LONGEST_ADDRESS: Final = 400
+
+
+def _without_zeros(text: str) -> str:
+    """Without zeros before numbers, unless it is too long for an address: then the search for them takes its square."""
+    return _zeros("", text) if "." in text and len(text) <= _LONGEST_ADDRESS else text
 
 
 def _is_ipv4(text: str) -> bool:
     """As netutils.ParseIPSloppy, with leading zeros; whatever has a dot counts, as the end of an IPv6 address may be IPv4."""
-    return "." in text and _is_ip(_zeros("", text))
+    return "." in text and _is_ip(_without_zeros(text))
 
 
 _scheme = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:").match
@@ -146,7 +152,7 @@ def _is_datetime(text: str) -> bool:
 
 
 _go_duration = re.compile(r"[-+]?(?:0|(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)").fullmatch
-_worded = re.compile(r"([0-9]+)\s*([A-Za-zµ]+)").findall
+_worded = re.compile(r"(?<![0-9])([0-9]+)\s*([A-Za-zµ]+)").findall
 _units: Final = frozenset(("ns", "us", "µs", "ms", "s", "m", "h", "hr", "d", "w", "wk"))
 _long_units: Final = ("nano", "micro", "milli", "sec", "min", "hour", "day", "week")
 
@@ -157,9 +163,14 @@ def _is_duration(text: str) -> bool:
         return True
     found = _worded(text)
     units = [unit.lower() for _, unit in found]
-    return all(int(number) < 2**63 for number, _ in found) and any(
+    return all(_is_int64(number) for number, _ in found) and any(
         unit in _units or unit.startswith(_long_units) for unit in units
     )
+
+
+def _is_int64(digits: str) -> bool:
+    digits = digits.lstrip("0")
+    return len(digits) < 20 and int(digits or 0) < 2**63
 
 
 _UUID: Final = r"[0-9a-f]{8}-?[0-9a-f]{4}-?%s-?%s-?[0-9a-f]{12}"
@@ -173,7 +184,7 @@ _CHECKS: Final[dict[str, Check]] = {
     "hostname": _is_hostname,
     "ipv4": _is_ipv4,
     "ipv6": lambda text: _is_ip(text) and ":" in text,
-    "cidr": lambda text: not names.cidr(_zeros("", text) if "." in text else text),
+    "cidr": lambda text: not names.cidr(_without_zeros(text)),
     "mac": _is_mac,
     "uuid": _pattern(_UUID % ("[0-9a-f]{4}", "[0-9a-f]{4}"), re.IGNORECASE),
     "uuid3": _pattern(_UUID % ("3[0-9a-f]{3}", "[0-9a-f]{4}"), re.IGNORECASE),

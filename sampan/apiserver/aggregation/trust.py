@@ -21,7 +21,7 @@ from sampan.pki.certificates import expires
 
 NAMESPACE, NAME = "kube-system", "extension-apiserver-authentication"
 _BUNDLES = ("client-ca-file", "requestheader-client-ca-file")
-_certificates = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", re.DOTALL).findall
+_certificates = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?").findall
 
 
 async def publish_trust(context: Context) -> None:

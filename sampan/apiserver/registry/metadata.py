@@ -7,6 +7,7 @@ import random
 from uuid import UUID
 
 from sampan.api.errors import bad_request, conflict
+from sampan.api.repeats import repeats
 from sampan.api.resource import Resource, Tree
 from sampan.lib.clock import rfc3339
 
@@ -118,15 +119,10 @@ def drop_repeated_owners(meta: Tree, warnings: list[str], when: str = "") -> Non
     owners: list[Tree] = meta.get("ownerReferences") or []
     if len(owners) < 2:
         return
-    kept: list[Tree] = []
-    repeated: list[str] = []
-    for owner in owners:
-        if owner in kept:
-            repeated.append(owner.get("uid", ""))
-        else:
-            kept.append(owner)
-    if repeated:
-        meta["ownerReferences"] = kept
+    again = dict(repeats(owners))
+    if again:
+        repeated = [owner.get("uid", "") for owner in again.values()]
+        meta["ownerReferences"] = [owner for index, owner in enumerate(owners) if index not in again]
         warnings.append(
             f".metadata.ownerReferences contains duplicate entries{when}; API server dedups owner references in 1.20+, and may "
             f"reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {', '.join(repeated)}"

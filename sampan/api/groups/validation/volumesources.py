@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from sampan.api import names
 from sampan.api.errors import FieldError, invalid, not_supported, required, too_long
+from sampan.api.patterns import matches
 from sampan.api.resource import Tree
 
 Check = Callable[[Tree, str], list[FieldError]]
@@ -36,9 +37,9 @@ _DISK_URIS = {
     False: "https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd",
 }
 _initiators = {
-    "iqn": re.compile(r"iqn\.\d{4}-\d{2}\.([a-zA-Z0-9.-]+)(:[^,;*&$|\s]+)$").search,
-    "eui": re.compile(r"^eui.[a-zA-Z0-9]{16}$").search,
-    "naa": re.compile(r"^naa.[a-zA-Z0-9]{32}$").search,
+    "iqn": r"iqn\.\d{4}-\d{2}\.([a-zA-Z0-9.-]+)(:[^,;*&$|\s]+)$",
+    "eui": r"^eui.[a-zA-Z0-9]{16}$",
+    "naa": r"^naa.[a-zA-Z0-9]{32}$",
 }
 _host_and_port = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*):[^:\[\]]*").fullmatch
 
@@ -176,10 +177,10 @@ def _validate_storageos(source: Tree, path: str) -> list[FieldError]:
 
 def _validate_initiator(name: str, path: str, unknown: str) -> list[FieldError]:
     """An iSCSI name: iqn, eui or naa; `unknown` is said of what begins otherwise."""
-    matches = _initiators.get(name[:3])
-    if matches is None:
+    pattern = _initiators.get(name[:3])
+    if pattern is None:
         return [invalid(path, name, unknown)]
-    return [] if matches(name) else [invalid(path, name, "must be valid format")]
+    return [] if matches(pattern, name) else [invalid(path, name, "must be valid format")]
 
 
 def validate_iscsi(
