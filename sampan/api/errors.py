@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sampan.api.quoting import quoted
+
 NOT_FOUND = "NotFound"
 ALREADY_EXISTS = "AlreadyExists"
 CONFLICT = "Conflict"
@@ -80,7 +82,7 @@ def _shown(value: Any) -> str:
         return '"null"'
     if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
         return go_strings("string", value)
-    return _json(value)
+    return quoted(value) if isinstance(value, str) else _json(value)
 
 
 def _json(value: Any) -> str:

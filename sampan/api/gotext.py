@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from sampan.api.errors import GoText
+from sampan.api.quoting import quoted as quoted
 
 Value = Any
 """A JSON value."""
@@ -58,11 +59,6 @@ def go_literal(value: Value) -> str:
     if isinstance(value, list):
         return "[]interface {}{" + ", ".join(map(go_literal, value)) + "}"
     return quoted(value) if isinstance(value, str) else go_plain(value)
-
-
-def quoted(text: str) -> str:
-    """`%q`."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def shown(value: Value) -> Value:

@@ -235,6 +235,10 @@ class Schema:
         """The same for an object that is decoded already, such as a patch's outcome. Raises TypeProblem."""
         return self.decoder.admit_tree(tree)
 
+    def admit_applied(self, tree: Tree) -> Admitted:
+        """`admit_tree` of what server-side apply has merged."""
+        return self.admit_tree(tree)
+
     def check(self, tree: Tree) -> list[TypeProblem]:
         """What of a decoded object is not of its type; [] when all is."""
         return self.decoder.check(tree)

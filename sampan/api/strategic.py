@@ -28,7 +28,7 @@ _BAD_ORDER: Final = "invalid patch format of setElementOrder list"
 
 def unprocessable() -> StatusError:
     """422 for a patch that cannot be applied. Upstream keeps the reason to itself."""
-    return StatusError(422, INVALID, "the server rejected our request due to an error in our request")
+    return StatusError(422, INVALID, "the server rejected our request due to an error in our request", details={})
 
 
 def _failed(message: str) -> StatusError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from tests.component.applying import apply
 from tests.component.conftest import Api, Served
 from tests.component.definitions import GROUP, Tree, crd, cron, crons, define, redefine, version
 from tests.component.test_custom_versions import answer, both, conversion
@@ -14,6 +15,8 @@ SCALE = {
     "statusReplicasPath": ".status.replicas",
     "labelSelectorPath": ".status.labelSelector",
 }
+
+OPEN: Tree = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
 
 def scaled(name: str = "v1", *, storage: bool = True) -> Tree:
@@ -203,5 +206,46 @@ def test_a_rule_made_stricter_warns_of_what_stood_before_it(api: Api) -> None:
         assert kept.header("warning") == ['299 - "spec.replicas: Invalid value: \\"integer\\": at most 3"']
         refused = await served.patch(crons(name="a"), {"spec": {"replicas": 6}})
         assert (refused.status, refused.header("warning")) == (422, [])
+
+    api(scenario)
+
+
+def test_an_applied_null_is_refused_where_another_writers_is_taken_out(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        await define(served, crd())
+        made = await served.request("POST", crons(), cron("a", image=None))
+        assert (made.status, made.tree["spec"]) == (201, {"replicas": 1})
+        refused = await apply(served, crons(name="a"), cron("a", image=None))
+        assert (refused.status, refused.message) == (
+            422,
+            'CronTab.stable.example.com "a" is invalid: spec.image: Invalid value: "null": spec.image in body must be of type '
+            'string: "null"',
+        )
+
+    api(scenario)
+
+
+def test_owners_are_forgotten_for_an_empty_entry_but_not_for_an_empty_list(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        await define(served, crd())
+        made = (await served.request("POST", crons(), cron("a"))).tree
+        for entries, stay in (([], True), ([{}], False)):
+            made["metadata"]["managedFields"] = entries
+            changed = await served.request("PUT", crons(name="a"), made)
+            assert (changed.status, "managedFields" in changed.tree["metadata"]) == (200, stay)
+            made = changed.tree
+
+    api(scenario)
+
+
+def test_a_scale_below_zero_is_refused_at_the_field_of_the_object(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        await define(served, crd("CronTab", version(schema=OPEN, subresources={"scale": SCALE})))
+        await served.request("POST", crons(), cron("a", replicas=1))
+        refused = await served.patch(crons(name="a", subresource="scale"), {"spec": {"replicas": -1}})
+        assert (refused.status, refused.message) == (
+            422,
+            'CronTab.stable.example.com "a" is invalid: .spec.replicas: Invalid value: -1: should be a non-negative integer',
+        )
 
     api(scenario)

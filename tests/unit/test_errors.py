@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sampan.api.errors import StatusError, bad_request, not_found, page_not_found
+from sampan.api.errors import StatusError, bad_request, invalid, not_found, page_not_found
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,11 @@ def test_a_status_has_the_details_that_clients_look_into(error: StatusError, det
     status = error.status()
     assert status.get("details") == details
     assert StatusError.from_status(status, 0).status() == status
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("a\x01b", r'"a\x01b"'), ('"\\', r'"\"\\"'), ("\n\x7f\u200b", r'"\n\x7f\u200b"'), ("ä ☃", '"ä ☃"'), ("\v<", r'"\v<"')],
+)
+def test_a_bad_text_is_quoted_as_go_quotes_it(text: str, shown: str) -> None:
+    assert str(invalid("x", text, "bad")) == f"x: Invalid value: {shown}: bad"

@@ -72,7 +72,7 @@ REFUSED: list[dict[str, Any]] = [
 def test_a_json_patch_that_does_not_apply_is_unprocessable(operation: dict[str, Any]) -> None:
     with pytest.raises(StatusError) as refused:
         json_patch(DOCUMENT, [{"op": "add", "path": "/first", "value": 1}, operation])
-    assert (refused.value.code, refused.value.reason) == (422, "Invalid")
+    assert (refused.value.code, refused.value.reason, refused.value.status()["details"]) == (422, "Invalid", {})
     assert refused.value.message == "the server rejected our request due to an error in our request"
     assert "first" not in DOCUMENT
 

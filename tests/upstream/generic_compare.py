@@ -68,8 +68,11 @@ def normal(value: Any, key: str = "") -> Any:
 
 
 def _sorted(name: str, value: Any) -> Any:
-    """Errors come in any order, for Go goes through a schema's properties in a random one."""
-    return sorted(value, key=str) if name == "causes" and isinstance(value, list) else value
+    """Errors come in any order, for Go goes through a schema's properties in a random one; those of metadata of an update come
+    up to three times, as each layer looks at them."""
+    if name != "causes" or not isinstance(value, list):
+        return value
+    return [cause for _, cause in sorted({str(cause): cause for cause in value}.items())]
 
 
 def _owner(entry: Any) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ KNOWN: tuple[tuple[str, str, str], ...] = (
     ("'ownerReferences'", r"(name|uid) must not be empty", "1.34 does not repeat the field"),
     ("'resourceVersion': '5'", r"", "a resourceVersion on create is 400 where upstream has 500"),
     ('{"kind":"x","metadata"', r"", "without an apiVersion nothing else is looked at"),
+    ("", r"resourceVersion: Invalid value: 0:|'Invalid value: 0: must be specified", "1.33 prints the number in hex"),
     ("customresourcedef", r"google\.protobuf\.Timestamp", "messages cannot be constructed here"),
     ("customresourcedef", r"^header warning: .*unrecognized format", "1.34 warns of formats it does not know"),
     (

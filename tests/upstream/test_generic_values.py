@@ -105,6 +105,8 @@ SPECS: dict[str, Tree] = {
     "keyed ok": {"keyed": [{"k": "a"}, {"k": "b", "n": 3, "unknown": 1}]},
     "map": {"m": {"a": 1, "b": "x", "c": 3}},
     "map empty": {"m": {}},
+    "map null": {"m": {"a": None, "b": 1}},
+    "list null": {"set": [None]},
     "required": {"o": {}},
     "required and pruned": {"o": {"r": "a", "z": 1}},
     "default nested": {"od": {}},

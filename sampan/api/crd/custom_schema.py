@@ -59,6 +59,9 @@ class CustomSchema(Schema):
     def admit_tree(self, tree: Tree) -> Admitted:
         return self.custom_decoder.admit_tree(tree)
 
+    def admit_applied(self, tree: Tree) -> Admitted:
+        return self.custom_decoder.admit_applied(tree)
+
     def check(self, tree: Tree) -> list[TypeProblem]:
         return self.custom_decoder.check(tree)
 
@@ -67,7 +70,7 @@ class CustomSchema(Schema):
         if self._default is not None:
             self._default(tree)
 
-    def coerce(self, tree: Tree) -> list[str]:
+    def coerce(self, tree: Tree, *, keeps_nulls: bool = False) -> list[str]:
         """Makes of any JSON object, in place, one as it is kept; returns the paths of unknown fields, which are gone. Raises
         TypeProblem, BadMetadata."""
         unknown: list[str] = []
@@ -77,7 +80,8 @@ class CustomSchema(Schema):
             unknown += [f"metadata.{field}" for field in surprises]
         if not self.preserves:
             unknown += prune(tree, self.structure)
-            prune_nulls(tree, self.structure)
+            if not keeps_nulls:
+                prune_nulls(tree, self.structure)
         for name in tree:
             if name not in _META and (inner := self.structure.field(name)) is not None:
                 unknown += coerce(tree[name], inner, name)

@@ -61,6 +61,18 @@ class CustomDecoder(Decoder):
             raise TypeProblem(walked.problems[0])
         return Admitted(walked.tree, walked.strict)
 
+    def admit_applied(self, tree: Tree) -> Admitted:
+        """As `admit_tree`, but a null stays, to be refused where it is not allowed: upstream's apply takes none out."""
+        try:
+            typed = msgspec.convert(tree, self.type, dec_hook=convert_checked)
+            return Admitted(msgspec.to_builtins(typed), [])
+        except (msgspec.ValidationError, RecursionError):
+            pass
+        walked = self.walk(copied(tree), keeps_nulls=True)
+        if walked.problems:
+            raise TypeProblem(walked.problems[0])
+        return Admitted(walked.tree, walked.strict)
+
     def check(self, tree: Tree) -> list[TypeProblem]:
         return [TypeProblem(problem) for problem in self._walk_copy(tree).problems]
 
@@ -70,11 +82,11 @@ class CustomDecoder(Decoder):
         except RecursionError:
             return _TOO_DEEP
 
-    def walk(self, tree: Any) -> Outcome:
+    def walk(self, tree: Any, *, keeps_nulls: bool = False) -> Outcome:
         """In place."""
         try:
             strict = [f'duplicate field "{path}"' for path in _repeated(tree, "")]
-            strict += [f'unknown field "{path}"' for path in self.custom.coerce(tree)]
+            strict += [f'unknown field "{path}"' for path in self.custom.coerce(tree, keeps_nulls=keeps_nulls)]
             _make_floats_plain(tree)
         except (TypeProblem, BadMetadata) as problem:
             return Outcome(None, [str(problem)], [])

@@ -31,7 +31,7 @@ class CustomEndpoint(Endpoint):
         return await super().create(request, info)
 
     async def patch(self, request: Request, info: RequestInfo, part: Part | None = None) -> Answer:
-        if media_type(request.headers.get("content-type", "")) == STRATEGIC_PATCH:
+        if media_type(request.headers.get("content-type", "")) not in _PATCHES:
             raise unsupported_media_type(_PATCHES)
         return await super().patch(request, info, part)
 

@@ -96,7 +96,7 @@ class Configuration:
     def _admitted(self, tree: Tree, live: Tree | None, resource: Resource) -> Tree:
         managed = take(tree) if isinstance(tree.get("metadata"), dict) else None
         try:
-            admitted = resource.schema.admit_tree(tree).tree
+            admitted = resource.schema.admit_applied(tree).tree
         except TypeProblem as problem:
             shown = _shown(tree, resource)
             why = f"failed to convert new object ({shown}) to proper version ({resource.group_version}): {problem}"

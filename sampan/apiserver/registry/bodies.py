@@ -59,7 +59,7 @@ def decode_object(body: bytes, content_type: str, resource: Resource, validation
     metadata = tree.get("metadata")
     if not isinstance(metadata, dict):
         tree["metadata"] = {}
-    elif not as_yaml and b"managedFields" in body and "managedFields" not in metadata and _forgets_owners(body):
+    elif not as_yaml and b"managedFields" in body and _may_forget(resource, metadata) and _forgets_owners(body):
         metadata["managedFields"] = []
     return tree
 
@@ -73,6 +73,11 @@ class _OnlyMetadata(msgspec.Struct):
 
 
 _decode_managed = msgspec.json.Decoder(_OnlyMetadata).decode
+
+
+def _may_forget(resource: Resource, metadata: Tree) -> bool:
+    """A custom object's metadata are decoded twice upstream, and the second time an empty list is nothing."""
+    return "managedFields" not in metadata and resource.custom_schema is None
 
 
 def _forgets_owners(body: bytes) -> bool:

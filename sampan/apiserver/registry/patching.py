@@ -107,7 +107,8 @@ def patch_change(request: Request, resource: Resource, options: WriteOptions, wa
         _check_identity(tree, old, resource)
         if untouched:
             put(tree, held)
-        elif _managed(patched) == []:  # which asks to forget all, and typed decoding takes for nothing
+        elif _managed(patched) == [] and resource.custom_schema is None:
+            # Which asks to forget all, and typed decoding takes for nothing.
             put(tree, [])
         return tree
 

@@ -166,7 +166,8 @@ def _checked(patched: Any, info: RequestInfo) -> Tree:
 
 def _replicas(wanted: Tree, endpoint: Endpoint, name: str) -> int:
     replicas: int = wanted.get("spec", {}).get("replicas", 0)
-    if replicas < 0:
+    # A custom resource's are judged with the object, at the field where they are.
+    if replicas < 0 and endpoint.resource.custom_schema is None:
         why = "must be greater than or equal to 0"
         raise endpoint.registry.invalid(name, [invalid("spec.replicas", replicas, why)])
     return replicas
