@@ -63,6 +63,11 @@ class Kubectl:
         )
         return Result(done.returncode, done.stdout, done.stderr)
 
+    def start(self, *words: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        """One that goes on by itself; the caller sees to its end."""
+        pipe = subprocess.PIPE
+        return subprocess.Popen([*self._command, *words], stdout=pipe, stderr=pipe, text=True, env=env)
+
     def ok(self, *words: str, input: str = "", env: dict[str, str] | None = None) -> str:
         """What it prints; it must succeed."""
         result = self(*words, input=input, env=env)
