@@ -122,6 +122,7 @@ class Plane:
         self.write("tls.key", key)
         self.write("kubelet.crt", kubelet[0])
         self.write("kubelet.key", kubelet[1])
+        self.write("front-proxy-ca.crt", CA.create("front-proxy-ca").cert_pem)
         self.write("sa.key", new_key_pem())
         self.admin = self.kubeconfig("kubernetes-admin", *MASTERS)
         self._context = ssl.create_default_context(cadata=self.ca.cert_pem.decode())
@@ -151,6 +152,7 @@ class Plane:
             f"--service-account-signing-key-file={here}/sa.key",
             f"--kubelet-client-certificate={here}/kubelet.crt",
             f"--kubelet-client-key={here}/kubelet.key",
+            f"--requestheader-client-ca-file={here}/front-proxy-ca.crt",
         ]
         self.server = Process(sampan("apiserver", *flags), here / "apiserver.log")
         eventually("the API server is ready", self._is_ready)
