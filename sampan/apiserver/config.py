@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sampan.apiserver.admission.configuration import AdmissionSettings
+
 
 @dataclass(frozen=True, kw_only=True)
 class APIServerConfig:
@@ -39,6 +41,7 @@ class APIServerConfig:
     proxy_client_cert_pem: bytes = b""
     """What this server shows as a front proxy itself, to the servers behind APIServices."""
     proxy_client_key_pem: bytes = field(default=b"", repr=False)
+    admission: AdmissionSettings = field(default_factory=AdmissionSettings)
     event_ttl_seconds: int = 3600
     request_timeout_seconds: float = 60.0
     shutdown_delay_seconds: float = 0.0

@@ -11,10 +11,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sampan.api import duration
 from sampan.cmd import datastoreoptions, process
 from sampan.cmd.cluster.shell import ClusterError
+
+if TYPE_CHECKING:
+    from sampan.apiserver.admission.configuration import AdmissionSettings
 
 STOP_SECONDS = 5.0
 
@@ -57,6 +63,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--requestheader-allowed-names", default="", metavar="NAME[,NAME]", help="common names of front proxies; default: any")
     add("--proxy-client-cert-file", default="", metavar="FILE", help="what the server shows to those behind APIServices")
     add("--proxy-client-key-file", default="", metavar="FILE", help="its key")
+    add("--admission-control-config-file", default="", metavar="FILE", help="configuration of admission plugins")
+    for which in ("enable", "disable"):
+        add(
+            f"--{which}-admission-plugins",
+            action="append",
+            default=[],
+            metavar="NAME[,NAME]",
+            help=f"admission plugins to {which} besides upstream's defaults",
+        )
     add("--max-requests-inflight", type=int, default=600, metavar="N", help="requests that run at once (%(default)s)")
     add("--shutdown-delay-duration", default="0s", metavar="TIME", help="serve on, unready, after SIGTERM (%(default)s)")
     add("--event-ttl", type=int, default=3600, metavar="SECONDS", help="how long Events are kept (%(default)s)")
@@ -90,6 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
         requestheader_allowed_names=[name for name in arguments.requestheader_allowed_names.split(",") if name],
         proxy_client_cert_pem=process.read_file(arguments.proxy_client_cert_file, "--proxy-client-cert-file"),
         proxy_client_key_pem=process.read_file(arguments.proxy_client_key_file, "--proxy-client-key-file"),
+        admission=_admission(arguments),
         shutdown_delay_seconds=seconds_of(arguments.shutdown_delay_duration, "--shutdown-delay-duration"),
         max_requests_inflight=arguments.max_requests_inflight,
         event_ttl_seconds=arguments.event_ttl,
@@ -113,6 +129,29 @@ def run(arguments: argparse.Namespace) -> int:
             await server.stop(STOP_SECONDS)
 
     return process.serve("apiserver", arguments, work)
+
+
+def _admission(arguments: argparse.Namespace) -> AdmissionSettings:
+    """Raises ClusterError."""
+    from sampan.apiserver.admission.configuration import AdmissionSettings, plugins_off, read_settings
+
+    flag, path = "--admission-control-config-file", arguments.admission_control_config_file
+
+    def read(name: str) -> bytes:
+        return process.read_file(str(Path(path).parent / name), flag)
+
+    try:
+        found = read_settings(process.read_file(path, flag), read) if path else AdmissionSettings()
+    except ValueError as error:
+        raise ClusterError(f"{flag} {path}: {error}") from None
+    names = [
+        ",".join(said).split(",") if said else []
+        for said in (arguments.enable_admission_plugins, arguments.disable_admission_plugins)
+    ]
+    try:
+        return replace(found, off=plugins_off(*names))
+    except ValueError as error:
+        raise ClusterError(str(error)) from None
 
 
 def seconds_of(text: str, flag: str) -> float:

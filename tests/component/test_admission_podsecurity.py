@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from sampan.api.podsecurity import LevelVersion, Policy
+from sampan.apiserver.admission.configuration import AdmissionSettings, PodSecuritySettings
 from tests.component.conftest import Api, Served, core
 
 Tree = dict[str, Any]
 PREFIX = "pod-security.kubernetes.io/"
 CONTAINER: Tree = {"name": "c", "image": "x:1"}
+RUNTIME: Tree = {"metadata": {"name": "gvisor"}, "handler": "runsc"}
 MISSING = (
     'allowPrivilegeEscalation != false (container "c" must set securityContext.allowPrivilegeEscalation=false), '
     'unrestricted capabilities (container "c" must set securityContext.capabilities.drop=["ALL"]), '
@@ -154,3 +157,31 @@ def test_raising_the_level_tells_of_the_pods_that_are_there(api: Api) -> None:
             assert (answer.status, answer.header("warning")) == (200, [])
 
     api(scenario)
+
+
+def test_defaults_and_exemptions_come_from_the_servers_configuration(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        await namespace(server, "plain")
+        refused = await server.create("pods", pod("p"), "plain")
+        assert (refused.status, "violates PodSecurity" in refused.message) == (403, True)
+        await namespace(server, "open", enforce="privileged", warn="privileged")
+        assert (await server.create("pods", pod("p"), "open")).status == 201
+        made = await server.create("namespaces", {"metadata": {"name": "free", "labels": {PREFIX + "enforce": "baseline"}}}, "")
+        ignored = 'namespace "free" is exempt from Pod Security, and the policy (enforce=baseline:latest) will be ignored'
+        assert made.header("warning") == [warned(ignored)]
+        assert (await server.create("serviceaccounts", {"metadata": {"name": "default"}}, "free")).status == 201
+        assert (await server.create("pods", pod("p"), "free")).status == 201
+        assert (await server.request("POST", "/apis/node.k8s.io/v1/runtimeclasses", RUNTIME)).status == 201
+        assert (await server.create("pods", pod("q", runtimeClassName="gvisor"), "plain")).status == 201
+
+    strictest = Policy(LevelVersion("restricted"), LevelVersion("restricted"))
+    exempt = PodSecuritySettings(strictest, runtime_classes=frozenset({"gvisor"}), namespaces=frozenset({"free"}))
+    api(scenario, admission=AdmissionSettings(pod_security=exempt))
+
+
+def test_a_plugin_can_be_turned_off(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        await namespace(server, "strict", enforce="restricted")
+        assert (await server.create("pods", pod("p"), "strict")).status == 201
+
+    api(scenario, admission=AdmissionSettings(off=frozenset({"PodSecurity"})))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from sampan.api.quota.charging import Limited
+from sampan.api.quota.scopes import Scope
 from sampan.api.resource import Resource
 from sampan.apiserver.admission.chain import CREATE, Attributes, Judge
+from sampan.apiserver.admission.configuration import AdmissionSettings
 from tests.component.conftest import Answer, Api, Served, core
 
 Tree = dict[str, Any]
@@ -195,3 +198,28 @@ def test_a_quota_counts_the_pods_of_a_priority(api: Api) -> None:
         assert await used(server, "important") == {"pods": "1"}
 
     api(scenario)
+
+
+def test_what_is_limited_must_be_covered_by_a_quota(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        assert (await server.create("serviceaccounts", {"metadata": {"name": "default"}})).status == 201
+        path = "/apis/scheduling.k8s.io/v1/priorityclasses"
+        assert (await server.request("POST", path, {"metadata": {"name": "vital"}, "value": 9})).status == 201
+        refused = await server.create("secrets", config_map("a"))
+        assert refused.status == 403
+        assert refused.message == 'secrets "a" is forbidden: insufficient quota to consume: count/secrets'
+        await quota(server, "maps", {"count/secrets": "5"})
+        assert (await server.create("secrets", config_map("a"))).status == 201
+        assert (await server.create("pods", pod("plain"))).status == 201
+        vital = await server.create("pods", pod("vital", priorityClassName="vital"))
+        assert vital.status == 500
+        assert vital.message == "insufficient quota to match these scopes: [{PriorityClass In [vital]}]"
+        expression = {"scopeName": "PriorityClass", "operator": "In", "values": ["vital"]}
+        await quota(server, "vital", {"pods": "1"}, scopeSelector={"matchExpressions": [expression]})
+        assert (await server.create("pods", pod("vital", priorityClassName="vital"))).status == 201
+
+    limited = (
+        Limited("", "secrets", ("count/",)),
+        Limited("", "pods", (), (Scope("PriorityClass", "In", ("vital",)),)),
+    )
+    api(scenario, admission=AdmissionSettings(limited=limited))

@@ -1,13 +1,13 @@
 """Whether the quotas of a namespace have room for a write, and what they hold once it is made.
 
-After CheckRequest in k8s.io/apiserver/pkg/admission/plugin/resourcequota/controller.go, without resources that are limited by
-default, for there are none unless a configuration names them.
+After CheckRequest in k8s.io/apiserver/pkg/admission/plugin/resourcequota/controller.go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sampan.api.podresources import Amounts, parsed
 from sampan.api.quantity import ZERO, Quantity
@@ -41,6 +41,20 @@ class Quota:
         )
 
 
+class Limited(NamedTuple):
+    """What is not to be had where no quota covers it: of a kind, the resources whose names contain one of `contains`, and
+    objects that are of one of the scopes."""
+
+    group: str
+    plural: str
+    contains: tuple[str, ...] = ()
+    scopes: tuple[Scope, ...] = ()
+
+
+class Uncovered(Exception):
+    """No quota is about scopes that are limited. Upstream does not say this as a refusal."""
+
+
 class Write:
     """A create or an update as quotas see it. `old` is None for a create; `is_status`: an update of the status alone, which
     quotas take note of but do not refuse."""
@@ -53,12 +67,15 @@ class Write:
         self._is_status = is_status
         self._usage: tuple[Amounts, Amounts] | None = None
 
-    def charges(self, quotas: Iterable[Quota]) -> dict[str, Amounts]:
-        """What each quota, by name, has to count more; empty: the write is of no interest to any. Raises Refused."""
+    def charges(self, quotas: Iterable[Quota], limited: Sequence[Limited] = ()) -> dict[str, Amounts]:
+        """What each quota, by name, has to count more; empty: the write is of no interest to any. Raises Refused, Uncovered."""
+        quotas = list(quotas)
         concerned = {quota.name: quota for quota in quotas if self._concerns(quota)}
-        if not concerned:
+        if not concerned and not limited:
             return {}
         added, changed = self._used()
+        if limited:
+            self._check_covered(limited, quotas, concerned.values(), added if self._old is None else changed)
         charges: dict[str, Amounts] = {}
         for name, quota in concerned.items():
             counted = self._old is not None and self._evaluator.matches(quota.scopes, self._old)
@@ -69,6 +86,26 @@ class Write:
             for name, more in charges.items():
                 _check(concerned[name], more)
         return charges
+
+    def _check_covered(
+        self, limited: Sequence[Limited], quotas: Sequence[Quota], concerned: Iterable[Quota], more: Amounts
+    ) -> None:
+        evaluator, used = self._evaluator, self._used()[0]
+        if not any(more.values()):
+            return
+        kind = (evaluator.group, evaluator.plural)
+        contained = [text for each in limited if (each.group, each.plural) == kind for text in each.contains]
+        wanted = {name for name, amount in used.items() if amount > ZERO and any(text in name for text in contained)}
+        if missing := wanted.difference(*(evaluator.names(quota.hard) for quota in concerned)):
+            raise Refused(f"insufficient quota to consume: {','.join(sorted(missing))}")
+        covered = {scope.name for quota in quotas for scope in quota.scopes if self._is_of(scope)}
+        open_scopes = [scope for each in limited for scope in each.scopes if self._is_of(scope) and scope.name not in covered]
+        if open_scopes:
+            told = " ".join(f"{{{scope.name} {scope.operator} [{' '.join(scope.values)}]}}" for scope in open_scopes)
+            raise Uncovered(f"insufficient quota to match these scopes: [{told}]")
+
+    def _is_of(self, scope: Scope) -> bool:
+        return self._evaluator.matches((scope,), self._new)
 
     def _concerns(self, quota: Quota) -> bool:
         """Raises Refused for what the quota wants to be said and is not."""

@@ -34,14 +34,15 @@ from sampan.apiserver.webhooks.validating import ValidatingWebhooks
 def default_plugins(context: Context) -> Sequence[Plugin]:
     namespaces = context.registry("", "namespaces").cache
     storage_classes = context.registry("storage.k8s.io", "storageclasses").cache
-    return (
+    settings = context.config.admission
+    plugins: Sequence[Plugin] = (
         EscalationCheck(context.authorizer),
         NamespaceLifecycle(namespaces),
         LimitRanger(context.registry("", "limitranges").cache),
         ServiceAccount(context.registry("", "serviceaccounts").cache, context.clock),
         NodeRestriction(context.registry("", "pods").cache),
         TaintNodesByCondition(),
-        PodSecurity(namespaces, context.registry("", "pods").cache, context.clock),
+        PodSecurity(namespaces, context.registry("", "pods").cache, context.clock, settings.pod_security),
         Priority(context.registry("scheduling.k8s.io", "priorityclasses").cache),
         DefaultTolerationSeconds(),
         DefaultStorageClass(storage_classes),
@@ -61,5 +62,6 @@ def default_plugins(context: Context) -> Sequence[Plugin]:
         ),
         ValidatingPolicies(context),
         ValidatingWebhooks(Hooks(context, VALIDATING)),
-        ResourceQuota(context.registry("", "resourcequotas"), context.clock, context.tasks),
+        ResourceQuota(context.registry("", "resourcequotas"), context.clock, context.tasks, settings.limited),
     )
+    return [plugin for plugin in plugins if plugin.name not in settings.off]

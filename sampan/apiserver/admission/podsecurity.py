@@ -12,8 +12,10 @@ from collections.abc import Awaitable, Sequence
 
 from sampan.api.errors import invalid_object
 from sampan.api.podsecurity import PRIVILEGED, LevelVersion, Policy, evaluate, policy_of
+from sampan.api.podsecurity.policy import LABEL_PREFIX
 from sampan.api.resource import Resource, Tree
 from sampan.apiserver.admission.chain import CREATE, UPDATE, Attributes, Judge
+from sampan.apiserver.admission.configuration import PodSecuritySettings
 from sampan.apiserver.admission.indexes import CacheIndex
 from sampan.apiserver.registry.objects import CachedObject
 from sampan.apiserver.registry.watchcache import WatchCache
@@ -39,8 +41,9 @@ _AT_ONCE = 50
 class PodSecurity(Judge):
     name = "PodSecurity"
 
-    def __init__(self, namespaces: WatchCache, pods: WatchCache, clock: Clock) -> None:
-        self._policies = CacheIndex(namespaces, _read)
+    def __init__(self, namespaces: WatchCache, pods: WatchCache, clock: Clock, settings: PodSecuritySettings) -> None:
+        self._policies = CacheIndex(namespaces, self._read)
+        self._settings = settings
         self._pods = pods
         self._clock = clock
 
@@ -57,27 +60,48 @@ class PodSecurity(Judge):
         if kind == ("", "namespaces"):
             return self._validate_namespace(attributes)
         policy = self._policies.at().get(attributes.namespace)
-        if policy is None or attributes.object is None:
+        if policy is None or attributes.object is None or attributes.user.name in self._settings.users:
             return None
         if kind == ("", "pods"):
-            _validate_pod(attributes, policy, attributes.object)
-        elif (template := _find(attributes.object, _TEMPLATES[kind])) is not None:
+            if not self._is_exempt(attributes.object):
+                _validate_pod(attributes, policy, attributes.object)
+        elif (template := _find(attributes.object, _TEMPLATES[kind])) is not None and not self._is_exempt(template):
             _warn(attributes, policy, template)
         return None
 
+    def _is_exempt(self, pod: Tree) -> bool:
+        return (
+            bool(self._settings.runtime_classes)
+            and (pod.get("spec") or {}).get("runtimeClassName") in self._settings.runtime_classes
+        )
+
+    def _read(self, obj: CachedObject) -> Policy | None:
+        """None: everything goes, as in most namespaces."""
+        if obj.name in self._settings.namespaces:
+            return None
+        policy, _ = policy_of(obj.labels or {}, self._settings.defaults)
+        return policy if (policy.enforce.level, policy.warn.level) != (PRIVILEGED, PRIVILEGED) else None
+
     def _validate_namespace(self, attributes: Attributes) -> Awaitable[None] | None:
         assert attributes.object is not None, "creates and updates have an object"
-        policy, errors = policy_of(_labels(attributes.object))
-        before, known = policy_of(_labels(attributes.old)) if attributes.old is not None else (Policy(), [])
+        defaults = self._settings.defaults
+        policy, errors = policy_of(_labels(attributes.object), defaults)
+        before, known = policy_of(_labels(attributes.old), defaults) if attributes.old is not None else (defaults, [])
         if errors and errors != known:
             resource = attributes.resource
             raise invalid_object(resource.kind, resource.group, attributes.name, errors)
         wanted, had = policy.enforce, before.enforce
-        if attributes.operation == CREATE or wanted == had or wanted.level == PRIVILEGED:
-            return None
-        if wanted.minor == had.minor and not wanted.is_stricter_than(had):
-            return None
-        return self._warn_of_pods(attributes, wanted)
+        is_exempt = attributes.name in self._settings.namespaces
+        if attributes.operation != CREATE:
+            if wanted == had or wanted.level == PRIVILEGED:
+                return None
+            if wanted.minor == had.minor and not wanted.is_stricter_than(had):
+                return None
+            if not is_exempt:
+                return self._warn_of_pods(attributes, wanted)
+        if is_exempt and not policy.is_lenient and policy != defaults:
+            attributes.warnings.append(_ignored(attributes.name, policy, _labels(attributes.object)))
+        return None
 
     async def _warn_of_pods(self, attributes: Attributes, wanted: LevelVersion) -> None:
         """Pods that are there already stay, but their like could not be made again."""
@@ -147,12 +171,13 @@ def _pods(names: Sequence[str]) -> str:
     return f"{min(names)} (and {others} other pod{'s' if others > 1 else ''})"
 
 
-def _read(obj: CachedObject) -> Policy | None:
-    """None: everything goes, as in most namespaces."""
-    if not obj.labels:
-        return None
-    policy, _ = policy_of(obj.labels)
-    return policy if (policy.enforce.level, policy.warn.level) != (PRIVILEGED, PRIVILEGED) else None
+def _ignored(namespace: str, policy: Policy, labels: dict[str, str]) -> str:
+    said = [
+        f"{mode}={level}"
+        for mode, level in (("enforce", policy.enforce), ("audit", policy.audit), ("warn", policy.warn))
+        if level.level != PRIVILEGED and (LABEL_PREFIX + mode in labels or f"{LABEL_PREFIX}{mode}-version" in labels)
+    ]
+    return f'namespace "{namespace}" is exempt from Pod Security, and the policy ({", ".join(said)}) will be ignored'
 
 
 def _labels(tree: Tree) -> dict[str, str]:

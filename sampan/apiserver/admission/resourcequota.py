@@ -8,9 +8,10 @@ After k8s.io/apiserver/pkg/admission/plugin/resourcequota. https://kubernetes.io
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
-from sampan.api.quota.charging import Refused, Write
+from sampan.api.errors import StatusError
+from sampan.api.quota.charging import Limited, Refused, Uncovered, Write
 from sampan.api.quota.usage import IGNORED, evaluator_for
 from sampan.api.resource import Resource
 from sampan.apiserver.admission.chain import CREATE, UPDATE, Attributes, Judge
@@ -23,8 +24,9 @@ from sampan.lib.tasks import Tasks
 class ResourceQuota(Judge):
     name = "ResourceQuota"
 
-    def __init__(self, quotas: Registry, clock: Clock, tasks: Tasks) -> None:
+    def __init__(self, quotas: Registry, clock: Clock, tasks: Tasks, limited: Sequence[Limited]) -> None:
         self._standings = Standings(quotas)
+        self._limited = limited
         self._clock = clock
         self._tasks = tasks
         self._queues: dict[str, QuotaQueue] = {}
@@ -36,13 +38,15 @@ class ResourceQuota(Judge):
 
     def validate(self, attributes: Attributes) -> Awaitable[None] | None:
         standing = self._standings.at(attributes.namespace)
-        if not standing:
+        if not standing and not self._limited:
             return None
         write = self._write(attributes)
         try:
-            charges = write.charges(found.quota for _, found in sorted(standing.items()))
+            charges = write.charges((found.quota for _, found in sorted(standing.items())), self._limited)
         except Refused as refusal:
             raise attributes.refused(str(refusal)) from None
+        except Uncovered as error:
+            raise StatusError(500, "", str(error)) from None
         if not charges or attributes.dry_run:
             return None
         return self._charge(attributes, write)
