@@ -6,6 +6,7 @@ from sampan.api import names
 from sampan.api.errors import FieldError, invalid, not_supported, required
 from sampan.api.groups.columns import AGE, NAME, NONE, first_of
 from sampan.api.groups.validation.addresses import validate_ordinary_ip
+from sampan.api.groups.validation.ranges import warn_of_ip
 from sampan.api.resource import Column, Resource, Strategy, Tree
 
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
@@ -58,6 +59,16 @@ def _validate_port(port: Tree, needs_name: bool, path: str) -> list[FieldError]:
     return errors
 
 
+def _warn(new: Tree, old: Tree | None) -> list[str]:
+    return [
+        warning
+        for index, subset in enumerate(new.get("subsets", ()))
+        for field in ("addresses", "notReadyAddresses")
+        for number, address in enumerate(subset.get(field, ()))
+        for warning in warn_of_ip(address.get("ip", ""), f"subsets[{index}].{field}[{number}].ip")
+    ]
+
+
 def _endpoints(tree: Tree, now: float) -> str:
     subsets = tree.get("subsets", ())
     if not subsets:
@@ -83,7 +94,7 @@ RESOURCE = Resource(
     singular="endpoints",
     definition="io.k8s.api.core.v1.Endpoints",
     short=("ep",),
-    strategy=Strategy(validate=_validate, allow_create_on_update=True),
+    strategy=Strategy(validate=_validate, warn=_warn, allow_create_on_update=True),
     default=_default,
     columns=(NAME, Column("Endpoints", _endpoints), AGE),
     deprecated="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",

@@ -9,6 +9,8 @@ from sampan.api import names
 from sampan.api.errors import FieldError, duplicate, forbidden_field, invalid, not_supported, required
 from sampan.api.groups.columns import AGE, NAME, NONE, UNKNOWN
 from sampan.api.groups.strategies import keep_field, keep_spec
+from sampan.api.groups.validation.amounts import validate_resource_amount
+from sampan.api.groups.validation.ranges import warn_of_cidr
 from sampan.api.repeats import repeats
 from sampan.api.resource import Column, Resource, Strategy, Tree
 
@@ -38,8 +40,15 @@ def _mirror_pod_cidr(spec: Tree) -> None:
             spec["podCIDR"] = several[0]
 
 
+def _prepare_create(new: Tree) -> None:
+    new.get("spec", {}).pop("configSource", None)
+
+
 def _prepare_update(new: Tree, old: Tree) -> None:
     keep_field(new, old, "status")
+    # Configuration by objects is a feature that is gone; who still names one may keep it.
+    if "configSource" not in old.get("spec", {}):
+        new.get("spec", {}).pop("configSource", None)
 
 
 def _validate(tree: Tree) -> list[FieldError]:
@@ -49,6 +58,14 @@ def _validate(tree: Tree) -> list[FieldError]:
         errors += _validate_taints(taints)
     if cidrs := spec.get("podCIDRs"):
         errors += _validate_pod_cidrs(cidrs)
+    return errors + _validate_resources(tree.get("status", {}))
+
+
+def _validate_resources(status: Tree) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for field in ("capacity", "allocatable"):
+        for name, amount in status.get(field, {}).items():
+            errors += validate_resource_amount(name, amount, f"status.{field}.{name}")
     return errors
 
 
@@ -85,7 +102,7 @@ def _validate_pod_cidrs(cidrs: Sequence[str]) -> list[FieldError]:
 
 def _validate_update(new: Tree, old: Tree) -> list[FieldError]:
     spec, before = new.get("spec", {}), old.get("spec", {})
-    errors = _validate_addresses(new)
+    errors = _validate_resources(new.get("status", {})) + _validate_addresses(new)
     if before.get("podCIDRs") and before["podCIDRs"] != spec.get("podCIDRs"):
         why = 'node updates may not change podCIDR except from "" to valid'
         errors.append(forbidden_field("spec.podCIDRs", why))
@@ -102,6 +119,16 @@ def _validate_update(new: Tree, old: Tree) -> list[FieldError]:
 def _validate_addresses(tree: Tree) -> list[FieldError]:
     addresses = tree.get("status", {}).get("addresses", ())
     return [duplicate(f"status.addresses[{index}]", address) for index, address in repeats(addresses)]
+
+
+def _warn(new: Tree, old: Tree | None) -> list[str]:
+    spec = new.get("spec", {})
+    warnings = ["spec.configSource: the feature is removed"] if "configSource" in spec else []
+    if spec.get("externalID"):
+        warnings.append("spec.externalID: this field is deprecated, and is unused by Kubernetes")
+    for index, cidr in enumerate(spec.get("podCIDRs", ())):
+        warnings += warn_of_cidr(cidr, f"spec.podCIDRs[{index}]")
+    return warnings
 
 
 def _status(tree: Tree, now: float) -> str:
@@ -140,11 +167,13 @@ RESOURCE = Resource(
     short=("no",),
     namespaced=False,
     strategy=Strategy(
+        prepare_create=_prepare_create,
         prepare_update=_prepare_update,
         prepare_status=keep_spec,
         validate=_validate,
         validate_update=_validate_update,
         validate_status=_validate_update,
+        warn=_warn,
     ),
     default=_default,
     columns=(

@@ -13,6 +13,7 @@ from sampan.api.groups.core.service_validation import (
     validate_service_status,
     validate_service_update,
 )
+from sampan.api.groups.core.service_warnings import warn_of_service
 from sampan.api.groups.strategies import keep_field, keep_spec
 from sampan.api.resource import Column, Resource, Strategy, Tree
 
@@ -190,6 +191,7 @@ RESOURCE = Resource(
         validate=validate_service,
         validate_update=validate_service_update,
         validate_status=validate_service_status,
+        warn=warn_of_service,
         allow_create_on_update=True,
     ),
     default=_default,

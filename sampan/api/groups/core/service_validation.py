@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sampan.api import names
 from sampan.api.errors import FieldError, GoText, duplicate, forbidden_field, go_strings, invalid, not_supported, required
+from sampan.api.groups.core.service_warnings import TOPOLOGY_HINTS, TOPOLOGY_MODE
 from sampan.api.groups.validation.addresses import validate_ip, validate_ordinary_ip
 from sampan.api.groups.validation.metadata import validate_labels
 from sampan.api.repeats import repeats
@@ -14,10 +15,10 @@ from sampan.api.resource import Tree
 TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _AFFINITIES = ("ClientIP", "None")
 _POLICIES = ("Cluster", "Local")
+_SOURCE_RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges"
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _FAMILIES = ("IPv4", "IPv6")
 _FAMILY_POLICIES = ("PreferDualStack", "RequireDualStack", "SingleStack")
-_KUBELET_PORT = 10250
 _MAX_AFFINITY_SECONDS = 86400
 _ONLY_LOAD_BALANCERS = "may only be used when `type` is 'LoadBalancer'"
 
@@ -39,7 +40,7 @@ def needs_health_check(spec: Tree) -> bool:
 def validate_service(tree: Tree) -> list[FieldError]:
     spec = tree["spec"]
     type_, ports = spec["type"], spec.get("ports", ())
-    errors: list[FieldError] = []
+    errors = _validate_annotations(tree["metadata"].get("annotations", {}))
     if not ports and not is_headless(spec) and type_ != "ExternalName":
         errors.append(required("spec.ports"))
     errors += _validate_by_type(spec)
@@ -57,14 +58,17 @@ def validate_service(tree: Tree) -> list[FieldError]:
     return errors + _validate_traffic(spec)
 
 
+def _validate_annotations(annotations: Mapping[str, str]) -> list[FieldError]:
+    mode, hints = annotations.get(TOPOLOGY_MODE), annotations.get(TOPOLOGY_HINTS)
+    if mode is None or hints is None or mode == hints:
+        return []
+    why = f"must match annotations[{TOPOLOGY_HINTS}] when both are specified"
+    return [invalid(f"metadata.annotations[{TOPOLOGY_MODE}]", mode, why)]
+
+
 def _validate_by_type(spec: Tree) -> list[FieldError]:
     type_ = spec["type"]
     errors: list[FieldError] = []
-    if type_ == "LoadBalancer":
-        why = f"may not expose port {_KUBELET_PORT} externally since it is used by kubelet"
-        for index, port in enumerate(spec.get("ports", ())):
-            if port.get("port") == _KUBELET_PORT:
-                errors.append(invalid(f"spec.ports[{index}]", _KUBELET_PORT, why))
     if type_ in ("LoadBalancer", "NodePort") and is_headless(spec):
         errors.append(invalid("spec.clusterIPs[0]", "None", f"may not be set to 'None' for {type_} services"))
     if type_ == "ExternalName":
@@ -199,6 +203,8 @@ def _validate_load_balancer(tree: Tree) -> list[FieldError]:
     for index, text in enumerate(ranges):
         cidr = text.strip()
         errors += [invalid(f"{path}[{index}]", cidr, why) for why in names.cidr(cidr)]
+    if not ranges and (text := tree["metadata"].get("annotations", {}).get(_SOURCE_RANGES)) is not None:
+        errors += _validate_annotated_ranges(text, is_balancer)
     if not is_balancer:
         for field in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
             if field in spec:
@@ -206,6 +212,14 @@ def _validate_load_balancer(tree: Tree) -> list[FieldError]:
     elif class_ := spec.get("loadBalancerClass"):
         errors += [invalid("spec.loadBalancerClass", class_, why) for why in names.qualified_name(class_)]
     return errors
+
+
+def _validate_annotated_ranges(text: str, is_balancer: bool) -> list[FieldError]:
+    """Where the ranges stood before they had a field."""
+    path = f"metadata.annotations[{_SOURCE_RANGES}]"
+    errors = [] if is_balancer else [forbidden_field(path, _ONLY_LOAD_BALANCERS)]
+    cidrs = [cidr.strip() for cidr in text.split(",")] if text.strip() else []
+    return errors + [invalid(path, cidr, why) for cidr in cidrs for why in names.cidr(cidr)]
 
 
 def _validate_traffic(spec: Tree) -> list[FieldError]:
@@ -271,11 +285,20 @@ def _validate_family_change(spec: Tree, before: Tree) -> list[FieldError]:
     if is_headless(spec) or is_headless(before):
         return []
     now, old = spec.get("ipFamilies", []), before.get("ipFamilies", [])
+    path, changed = "spec.ipFamilies[0]", "may not change once set"
+    shown = go_strings("core.IPFamily", now)
+    if len(now) == len(old):
+        return [invalid(path, shown, changed) for was, family in zip(old, now, strict=True) if was != family]
+    errors: list[FieldError] = []
+    if len(old) > len(now) and not spec.get("clusterIPs"):
+        errors.append(invalid(path, shown, "primary ipFamily can not be unset"))
     if old and now and now[0] != old[0]:
-        return [invalid("spec.ipFamilies[0]", go_strings("core.IPFamily", now), "may not change once set")]
-    if len(now) == len(old) and now != old:
-        return [invalid("spec.ipFamilies[0]", go_strings("core.IPFamily", now), "may not change once set")]
-    return []
+        # Upstream shows the addresses here.
+        errors.append(invalid(path, spec.get("clusterIPs", []), changed))
+    if len(old) > len(now) == 1 and spec.get("ipFamilyPolicy") != "SingleStack":
+        why = "must be set to 'SingleStack' when releasing the secondary ipFamily"
+        errors.append(invalid("spec.ipFamilyPolicy", spec.get("ipFamilyPolicy"), why))
+    return errors
 
 
 def validate_service_status(new: Tree, old: Tree) -> list[FieldError]:
@@ -284,7 +307,7 @@ def validate_service_status(new: Tree, old: Tree) -> list[FieldError]:
     ingress = new.get("status", {}).get("loadBalancer", {}).get("ingress", ())
     path = "status.loadBalancer.ingress"
     if ingress and new["spec"].get("type") != "LoadBalancer":
-        errors.append(forbidden_field(path, "may only be used when `spec.type` is LoadBalancer"))
+        return [forbidden_field(path, "may only be used when `spec.type` is 'LoadBalancer'")]
     for index, point in enumerate(ingress):
         address, host, mode = point.get("ip"), point.get("hostname"), point.get("ipMode")
         if address:

@@ -8,12 +8,13 @@ from sampan.api import names
 from sampan.api.errors import FieldError, duplicate, invalid, not_supported, required, too_many
 from sampan.api.groups.columns import AGE, NAME, first_of
 from sampan.api.groups.validation.addresses import validate_domain, validate_family
-from sampan.api.groups.validation.metadata import immutable, validate_labels
+from sampan.api.groups.validation.metadata import immutable
+from sampan.api.groups.validation.ranges import warn_of_ip
 from sampan.api.resource import Column, Resource, Strategy, Tree
 
 ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
-_MAX_ENDPOINTS, _MAX_ADDRESSES, _MAX_PORTS, _MAX_TOPOLOGY, _MAX_HINTS = 1000, 100, 100, 16, 8
+_MAX_ENDPOINTS, _MAX_ADDRESSES, _MAX_PORTS, _MAX_HINTS = 1000, 100, 100, 8
 _SHOWN = 3
 _UNSET = "<unset>"
 
@@ -28,9 +29,20 @@ def _default(tree: Tree) -> None:
 
 def _prepare_create(new: Tree) -> None:
     new["metadata"]["generation"] = 1
+    _drop_disabled(new)
+
+
+def _drop_disabled(new: Tree) -> None:
+    """Topology belongs to the version before v1, and hints of nodes to a feature that is off by default."""
+    for endpoint in new.get("endpoints") or ():
+        endpoint.pop("deprecatedTopology", None)
+        if "hints" in endpoint:
+            endpoint["hints"].pop("forNodes", None)
 
 
 def _prepare_update(new: Tree, old: Tree) -> None:
+    if new.get("endpoints") != old.get("endpoints"):
+        _drop_disabled(new)
     generation = old["metadata"].get("generation", 0)
     changed = any(new.get(field) != old.get(field) for field in ("addressType", "endpoints", "ports"))
     changed = changed or new["metadata"].get("labels", {}) != old["metadata"].get("labels", {})
@@ -71,10 +83,6 @@ def _validate_endpoint(endpoint: Tree, type_: str, path: str) -> list[FieldError
             errors += validate_family(address, 4 if type_ == "IPv4" else 6, where)
     if node := endpoint.get("nodeName"):
         errors += [invalid(f"{path}.nodeName", node, why) for why in names.name_is_subdomain(node)]
-    if topology := endpoint.get("deprecatedTopology"):
-        if len(topology) > _MAX_TOPOLOGY:
-            errors.append(too_many(f"{path}.deprecatedTopology", len(topology), _MAX_TOPOLOGY))
-        errors += validate_labels(topology, f"{path}.deprecatedTopology")
     if (host := endpoint.get("hostname")) is not None:
         errors += [invalid(f"{path}.hostname", host, why) for why in names.dns_label(host)]
     return errors + _validate_hints(endpoint.get("hints") or {}, f"{path}.hints.forZones")
@@ -118,6 +126,17 @@ def _validate_update(new: Tree, old: Tree) -> list[FieldError]:
     return immutable("addressType", new.get("addressType"), old.get("addressType"))
 
 
+def _warn(new: Tree, old: Tree | None) -> list[str]:
+    if new.get("addressType") == "FQDN":
+        return ["spec.addressType: FQDN endpoints are deprecated"]  # upstream's path: there is no spec
+    return [
+        warning
+        for index, endpoint in enumerate(new.get("endpoints") or ())
+        for number, address in enumerate(endpoint.get("addresses") or ())
+        for warning in warn_of_ip(address, f"endpoints[{index}].addresses[{number}]")
+    ]
+
+
 def _ports(tree: Tree, now: float) -> str:
     shown = [str(port["port"] if "port" in port else port.get("name", "*")) for port in tree.get("ports") or ()]
     return first_of(shown, _SHOWN, len(shown)) or _UNSET
@@ -139,6 +158,7 @@ RESOURCE = Resource(
         prepare_update=_prepare_update,
         validate=_validate,
         validate_update=_validate_update,
+        warn=_warn,
     ),
     default=_default,
     columns=(
