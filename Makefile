@@ -1,6 +1,6 @@
 # Everything here is also in CONTRIBUTING.md in words. `make up` and `make test` install what they need.
 
-.PHONY: up down test check bench profile
+.PHONY: up down test check bench profile upstream
 
 up:
 	@tools/setup.sh up
@@ -17,6 +17,11 @@ test:
 check:
 	@tools/setup.sh dev
 	@tools/check.sh
+
+upstream:
+	@tools/setup.sh dev
+	@tools/upstream.sh
+	@.venv/bin/python -m pytest -q tests/upstream
 
 bench:
 	@tools/setup.sh bench

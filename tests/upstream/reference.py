@@ -60,6 +60,7 @@ class Reference:
 
     def stop(self) -> None:
         if self._process is not None:
+            assert self._process.poll() is None, self._log.read_text()[-5000:]
             self._process.kill()  # it would wait a minute for connections to end, and keeps nothing
             self._process.wait()
         self._etcd.stop()
