@@ -43,7 +43,7 @@ def decode(body: bytes) -> Tree:
     if not body.startswith(MAGIC):
         raise ProtobufError("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]")
     envelope = {number: value for number, _, value in _fields(memoryview(body)[4:])}
-    kind_meta = {number: bytes(value).decode() for number, _, value in _fields(_bytes(envelope.get(1, b"")))}
+    kind_meta = {number: _text(value, 0) for number, _, value in _fields(_bytes(envelope.get(1, b"")))}
     api_version, kind = kind_meta.get(1, ""), kind_meta.get(2, "")
     definition = _definition_of(api_version, kind)
     tree = _decode_message(_bytes(envelope.get(2, b"")), _message(definition), 0)
@@ -197,7 +197,7 @@ def _varint(data: memoryview, position: int) -> tuple[int, int]:
 
 
 def _bytes(value: Any) -> memoryview:
-    if isinstance(value, int):
+    if isinstance(value, int):  # of which `bytes` would make so many zeros
         raise ProtobufError("proto: wrong wireType = 0")
     return memoryview(value)
 
@@ -264,7 +264,9 @@ def _raw_json(value: Any, depth: int) -> Any:
         return None
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except RecursionError:
+        raise ProtobufError("json: exceeded max depth") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ProtobufError(f"json: {error}") from error
 
 
