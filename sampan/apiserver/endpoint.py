@@ -53,7 +53,7 @@ from sampan.apiserver.registry.options import (
 from sampan.apiserver.registry.ownership import name_of_agent
 from sampan.apiserver.registry.patching import patch_change, patch_kind
 from sampan.apiserver.registry.selection import Selection, select
-from sampan.apiserver.registry.table import TableView
+from sampan.apiserver.registry.table import ColumnsOnce, TableView
 from sampan.apiserver.registry.views import MetadataView, View, frame, list_metadata, view_of, whole_list
 from sampan.apiserver.registry.watching import Watcher, WatchHub
 from sampan.apiserver.requestinfo import RequestInfo
@@ -126,6 +126,8 @@ class Endpoint:
 
     def _show(self, request: Request, obj: CachedObject, status: int = 200) -> Response:
         form = self._form(request)
+        if form.shown_as == PARTIAL_LIST and self.resource.custom_schema is not None:
+            raise StatusError(500, "", "content is not a list")
         if form.shown_as == PARTIAL_LIST:
             raise StatusError(406, NOT_ACCEPTABLE, _NO_LIST.format(_go_type(self.resource)))
         answer = dress(request, self.view_for(form, request).object(obj), form, status)
@@ -186,6 +188,8 @@ class Endpoint:
         streams_list = bool(options.initial_events) and options.bookmarks
         form = negotiate_stream(request.headers.get("accept", ""), WITHOUT_TABLES if streams_list else CONVERTED)
         view = self.view_for(form, request)
+        if isinstance(view, TableView):
+            view = view.without_columns()
         revision = revision_of(options.resource_version)
         fresh = revision <= self._feed.revision and (self._feed.local or options.resource_version)
         if fresh or (options.initial_events is None and (self._feed.local or revision)):
@@ -216,7 +220,7 @@ class Endpoint:
                 if options.initial_events and options.bookmarks:
                     last = frame("BOOKMARK", view.bookmark(after, initial_end=True))
             watcher = Watcher(self.hub, channel, after, deadline=deadline, bookmarks=options.bookmarks)
-            await watcher.run(sink, frames, last)
+            await watcher.run(ColumnsOnce(sink, view) if isinstance(view, TableView) else sink, frames, last)
 
         return Stream(produce, headers=(("Cache-Control", "no-cache, private"), *self._warnings))
 

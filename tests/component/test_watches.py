@@ -121,6 +121,9 @@ def test_watchers_of_many_tastes_get_each_their_own(api: Api) -> None:
             assert await elsewhere.names(1) == [("ADDED", "b")]
             _, row = await rows.next()
             assert row["kind"] == "Table" and row["rows"][0]["cells"][:2] == ["a", 1]
+            assert [column["name"] for column in row["columnDefinitions"]] == ["Name", "Data", "Age"]
+            await server.create("configmaps", config_map("c"))
+            assert (await rows.next())[1]["columnDefinitions"] is None  # they are told once
             _, part = await metadata.next()
             assert (part["kind"], part["metadata"]["name"], "data" in part) == ("PartialObjectMetadata", "a", False)
 

@@ -6,6 +6,7 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from sampan.api.resource import Column, Resource, Tree, Value
 from sampan.apiserver.registry.objects import CachedObject
 from sampan.apiserver.registry.views import LIST_END, bookmark_metadata, metadata_of
 from sampan.lib.clock import Clock
-from sampan.lib.http import JSON_TYPE
+from sampan.lib.http import JSON_TYPE, Sink
 
 _encode = msgspec.json.encode
 _decode = msgspec.json.decode
@@ -62,6 +63,9 @@ def _at_path(path: str) -> Callable[[Tree, float], Value]:
     return cell
 
 
+_NO_COLUMNS = b'"columnDefinitions":null'
+
+
 class TableView:
     """Objects as rows; `include` says what of each object goes along: "None", "Metadata" or "Object"."""
 
@@ -82,8 +86,16 @@ class TableView:
         columns = columns_of(resource)
         self._cells = [_at_path(c.cell) if isinstance(c.cell, str) else c.cell for c in columns]
         self._head = b'{"kind":"Table","apiVersion":"meta.k8s.io/%b","metadata":' % version.encode()
-        self._columns = b',"columnDefinitions":%b,"rows":[' % _encode([_definition(c) for c in columns])
+        self.definitions = b'"columnDefinitions":%b' % _encode([_definition(c) for c in columns])
+        self._columns = b',%b,"rows":[' % self.definitions
         self._partial = b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/%b","metadata":' % version.encode()
+
+    def without_columns(self) -> TableView:
+        """For watchers, who are told the columns once."""
+        view = copy(self)
+        view.identity += "/rows"
+        view._columns = b',%b,"rows":[' % _NO_COLUMNS
+        return view
 
     def object(self, obj: CachedObject) -> bytes:
         metadata = b'{"resourceVersion":"%d"}' % obj.revision
@@ -113,3 +125,27 @@ class TableView:
         if self._include == "Object":
             return b'{"cells":%b,"object":%b}' % (cells, body)
         return b'{"cells":%b,"object":null}' % cells
+
+
+class ColumnsOnce:
+    """The connection of a watch that gets tables: only the first of them has its columns, as upstream's."""
+
+    def __init__(self, sink: Sink, view: TableView) -> None:
+        self._sink = sink
+        self._columns = view.definitions
+
+    def write(self, data: bytes) -> None:
+        if self._columns and _NO_COLUMNS in data:
+            data, self._columns = data.replace(_NO_COLUMNS, self._columns, 1), b""
+        self._sink.write(data)
+
+    async def drain(self) -> None:
+        await self._sink.drain()
+
+    @property
+    def buffered_bytes(self) -> int:
+        return self._sink.buffered_bytes
+
+    @property
+    def closed(self) -> bool:
+        return self._sink.closed
