@@ -7,6 +7,7 @@ A request whose handler answers at once never leaves `data_received`: no task, n
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, cast
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from sampan.lib.duplex import Gate, TransportDuplex
-from sampan.lib.http import Answer, Peer, Request, Response, Stream, Upgrade
+from sampan.lib.http import JSON_TYPE, Answer, Peer, Request, Response, Stream, Upgrade
 from sampan.lib.httpmessage import Waiting, header_lines, status_body, uncommon
 from sampan.lib.httpreceiving import Receiving
 from sampan.lib.httpsink import ChunkedSink
@@ -28,6 +29,7 @@ log = get_logger("http")
 LINGER_SECONDS = 1.0
 JOIN_BYTES = 128 * 1024
 """Above this a body is handed over uncopied, at the price of a TLS record for the head."""
+_request_line = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ /[^ ]* HTTP/1\.[01]\r\n").match
 MAX_QUEUED = 32  # pipelined requests held before reading stops
 EARLY_BYTES = 64 * 1024
 
@@ -79,12 +81,19 @@ class Connection(Receiving):
             return
         except HttpParserError:
             if not self._discarding:
-                self._refuse(400, "400 Bad Request")
+                self._misunderstood(data)
             return
         if self._url and (not self._in_body or self._headers):  # the head, or trailers behind the body
             self._head_bytes += len(data)
             if self._head_bytes > self._limits.header_bytes:
                 self._refuse(431, "431 Request Header Fields Too Large")
+
+    def _misunderstood(self, data: bytes) -> None:
+        if _request_line(data) and not self._url:  # the parser has a list of methods, HTTP has none
+            message = "the server does not allow this method on the requested resource"
+            self._refuse(405, status_body(405, "MethodNotAllowed", message), JSON_TYPE)
+        else:
+            self._refuse(400, "400 Bad Request")
 
     def eof_received(self) -> bool:
         """True keeps our half open: a client may half-close after its last request and still read the answer. Not with TLS."""

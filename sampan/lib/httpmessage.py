@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 from sampan.lib.http import Peer, Request, Response
 from sampan.lib.remember import LONGEST
 
-METHODS = {name.encode(): name for name in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE")}
+_METHODS = {name.encode(): name for name in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE")}
 
 REASONS = {
     100: "Continue", 101: "Switching Protocols", 200: "OK", 201: "Created", 202: "Accepted", 204: "No Content",
@@ -48,10 +48,8 @@ def header_name(raw: bytes) -> str:
 
 
 def read_request(method: bytes, url: bytes, headers: dict[str, str], body: bytes, peer: Peer) -> Request:
-    """Raises ValueError for a method or target that is none."""
-    name = METHODS.get(method)
-    if name is None:
-        raise ValueError("unknown method")
+    """Raises ValueError for a target that is none. The parser knows all methods that have an RFC, and no other comes here."""
+    name = _METHODS.get(method) or method.decode()
     raw, _, query = url.decode().partition("?")
     if not raw.startswith("/"):
         raw = _path_of(raw, name)

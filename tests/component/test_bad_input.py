@@ -282,6 +282,10 @@ PATHS = [
     ("PUT", CMS, 405, "MethodNotAllowed"),
     ("PATCH", CMS, 405, "MethodNotAllowed"),
     ("POST", A, 405, "MethodNotAllowed"),
+    ("PROPFIND", A, 405, "MethodNotAllowed"),
+    ("NONESUCH", A, 405, "MethodNotAllowed"),
+    ("PROPFIND", f"{A}/proxy", 404, "NotFound"),
+    ("PROPFIND", "/api/v1/nodes/n/proxy/x", 405, "MethodNotAllowed"),
     ("GET", "/apis/authorization.k8s.io/v1/subjectaccessreviews", 405, "MethodNotAllowed"),
 ]
 WORDS = {

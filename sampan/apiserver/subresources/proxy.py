@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from sampan.api.errors import StatusError, bad_request, service_unavailable
 from sampan.api.resource import Resource
+from sampan.apiserver.answers import method_not_allowed
 from sampan.apiserver.context import Context
 from sampan.apiserver.kubelet import endpoint
 from sampan.apiserver.requestinfo import RequestInfo, resolve
@@ -25,6 +26,7 @@ from sampan.client.transport import ConnectFailed, Transport
 from sampan.lib.http import Answer, Handler, Request, Response
 
 _PROXIED = frozenset(("pods", "services", "nodes"))
+_PROXY_METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -128,6 +130,8 @@ def _number(port: str, default: int, address: str) -> int:
 def _handler(context: Context, form: Resource, locate: Locate) -> Handler:
     async def handle(request: Request) -> Answer:
         info: RequestInfo = request.attributes
+        if request.method not in _PROXY_METHODS:
+            raise method_not_allowed()
         await admit_connection(context, request, info, form)
         prefix, rest = _split(request.raw_path, 8 if info.namespace else 6)
         if not rest and request.method in ("GET", "HEAD") and not is_upgrade(request):
