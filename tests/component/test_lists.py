@@ -212,6 +212,9 @@ def test_tables_have_the_columns_of_the_kind(api: Api) -> None:
         assert (table["kind"], table["apiVersion"]) == ("Table", "meta.k8s.io/v1")
         assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "Data", "Age"]
         assert table["columnDefinitions"][0]["format"] == "name"
+        assert [column["description"].partition(" ")[0] for column in table["columnDefinitions"]] == [
+            "Name", "Data", "CreationTimestamp",
+        ]  # fmt: skip
         (row,) = table["rows"]
         assert row["cells"][:2] == ["a", 2] and row["cells"][2].endswith("s")
         assert (row["object"]["kind"], row["object"]["metadata"]["name"]) == ("PartialObjectMetadata", "a")

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from sampan.api.errors import bad_request, invalid
+from sampan.api.groups.columnhelp import column_help
 from sampan.api.groups.columns import AGE, NAME
 from sampan.api.resource import Column, Resource, Tree, Value
 from sampan.apiserver.registry.objects import CachedObject
@@ -23,11 +24,6 @@ _encode = msgspec.json.encode
 _decode = msgspec.json.decode
 
 _INCLUDED = ("None", "Metadata", "Object")
-_NAME_HELP = (
-    "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a "
-    "client to request the generation of an appropriate name automatically."
-)
-_AGE_HELP = "CreationTimestamp is a timestamp representing the server time when this object was created."
 
 
 def columns_of(resource: Resource) -> tuple[Column, ...]:
@@ -38,15 +34,12 @@ def columns_of(resource: Resource) -> tuple[Column, ...]:
     return (NAME, *columns, AGE)
 
 
-def _definition(column: Column) -> dict[str, Any]:
-    description = column.description
-    if not description:
-        description = _NAME_HELP if column.name == "Name" else _AGE_HELP if column.name == "Age" else column.name
+def _definition(resource: Resource, column: Column) -> dict[str, Any]:
     return {
         "name": column.name,
         "type": column.type_,
         "format": column.format_,
-        "description": description,
+        "description": column.description or column_help(resource, column.name),
         "priority": column.priority,
     }
 
@@ -86,7 +79,7 @@ class TableView:
         columns = columns_of(resource)
         self._cells = [_at_path(c.cell) if isinstance(c.cell, str) else c.cell for c in columns]
         self._head = b'{"kind":"Table","apiVersion":"meta.k8s.io/%b","metadata":' % version.encode()
-        self.definitions = b'"columnDefinitions":%b' % _encode([_definition(c) for c in columns])
+        self.definitions = b'"columnDefinitions":%b' % _encode([_definition(resource, c) for c in columns])
         self._columns = b',%b,"rows":[' % self.definitions
         self._partial = b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/%b","metadata":' % version.encode()
 

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from sampan.api import definitions
+from sampan.api.groups.columnhelp import column_help
 from sampan.api.groups.validation.metadata import validate_metadata, validate_metadata_update
 from sampan.api.resource import Resource
 from sampan.api.schema import schema_of
 from sampan.api.scheme import builtin
+from sampan.apiserver.registry.table import columns_of
 from tests.unit.groups.kinds import NOW, Tree
 
 ROUNDS = 150
@@ -154,3 +156,14 @@ def test_no_object_of_the_right_types_breaks_a_kind(resource: Resource) -> None:
         update(resource, new, old)
         show(resource, old)
     assert tried > ROUNDS // 3
+
+
+def test_every_column_says_what_it_shows() -> None:
+    silent = [
+        (resource.kind, column.name)
+        for resource in builtin()
+        if "list" in resource.verbs
+        for column in columns_of(resource)
+        if not (column.description or column_help(resource, column.name))
+    ]
+    assert silent == [("RuntimeClass", "Handler")]  # as upstream's
