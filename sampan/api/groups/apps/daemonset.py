@@ -117,7 +117,8 @@ def _amount(value: int | str) -> int:
 
 
 def _validate_update(new: Tree, old: Tree) -> list[FieldError]:
-    return immutable("spec.selector", new["spec"].get("selector"), old["spec"].get("selector"))
+    """The spec is looked at a second time, as upstream does."""
+    return _validate(new) + immutable("spec.selector", new["spec"].get("selector"), old["spec"].get("selector"))
 
 
 def _validate_status(new: Tree, old: Tree) -> list[FieldError]:

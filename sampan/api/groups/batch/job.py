@@ -121,7 +121,8 @@ def _validate_selector(spec: Tree) -> list[FieldError]:
 
 def _validate_update(new: Tree, old: Tree) -> list[FieldError]:
     spec, before = new["spec"], old["spec"]
-    errors = _validate_completions(spec, before)
+    errors = validate_job_spec(spec, "spec") + _validate_selector(spec)  # once more, as upstream
+    errors += _validate_completions(spec, before)
     errors += immutable("spec.selector", spec.get("selector"), before.get("selector"))
     errors += _validate_template_update(new, old)
     for field in _IMMUTABLE:

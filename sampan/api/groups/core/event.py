@@ -112,6 +112,7 @@ _FIXED = (
     "firstTimestamp",
     "lastTimestamp",
     "count",
+    "reason",  # a second time, as upstream
     "type",
     "eventTime",
     "action",
