@@ -116,12 +116,13 @@ def _passed_back(request: Request, stream: HTTPStream, stack: AsyncExitStack, re
         return Response(status, b"", content_type, answered)
     length = headers.get("content-length", "")
     known = int(length) if length.isascii() and length.isdigit() else None
+    whole = request.attributes.verb != "watch"
     if relocate is None or not _has_links(content_type, headers):
-        return Stream(_copy(stack.pop_all(), stream), status, content_type, answered, known)
+        return Stream(_copy(stack.pop_all(), stream), status, content_type, answered, known, whole)
     if request.method == "HEAD":
         return Response(status, b"", content_type, answered)
     links = Recoded(relocate, headers.get("content-encoding", ""))
-    return Stream(_copy_html(stack.pop_all(), stream, links), status, content_type, answered)
+    return Stream(_copy_html(stack.pop_all(), stream, links), status, content_type, answered, whole=whole)
 
 
 def _has_links(content_type: str, headers: Mapping[str, str]) -> bool:

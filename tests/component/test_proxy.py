@@ -205,6 +205,23 @@ def test_a_body_of_any_length_goes_through_as_it_comes(api: Api, tmp_path: Path)
     _on_pod(api, tmp_path, scenario)
 
 
+def test_what_is_passed_on_is_waited_for_when_the_server_stops(api: Api, tmp_path: Path) -> None:
+    async def scenario(cluster: Cluster) -> None:
+        async with _raw(cluster, b"POST", f"{PROXY}/echo", b"Transfer-Encoding: chunked\r\n") as (reader, writer):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"3\r\none\r\n")
+            assert await reader.readuntil(b"one\r\n")
+            stopping = asyncio.ensure_future(cluster.served.server.stop(10))
+            with pytest.raises(ConnectionRefusedError):
+                while True:
+                    (await asyncio.open_connection("127.0.0.1", cluster.served.server.port))[1].close()
+            writer.write(b"3\r\ntwo\r\n0\r\n\r\n")
+            assert await reader.read() == b"3\r\ntwo\r\n0\r\n\r\n"
+            await stopping
+
+    _on_pod(api, tmp_path, scenario)
+
+
 def test_what_a_client_breaks_off_is_broken_off_behind_the_proxy(api: Api, tmp_path: Path) -> None:
     async def scenario(cluster: Cluster) -> None:
         async with _raw(cluster, b"PUT", f"{PROXY}/cut", b"Content-Length: 9\r\n") as (_, writer):
