@@ -14,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     process.add_client_arguments(parser)
     add("--root-ca-file", default="", metavar="FILE", help="the CA put into every namespace's kube-root-ca.crt")
+    add("--service-account-private-key-file", default="", metavar="FILE", help="the key that signs tokens in Secrets")
     add(
         "--cluster-cidr",
         default="10.244.0.0/16",
@@ -38,6 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     config = process.client_config(arguments, "kube-controller-manager")
     options = ControllerManagerOptions(
         ca_pem=process.read_file(arguments.root_ca_file, "--root-ca-file"),
+        service_account_key_pem=process.read_file(
+            arguments.service_account_private_key_file, "--service-account-private-key-file"
+        ),
         cluster_cidr=arguments.cluster_cidr,
         service_cidr=arguments.service_cluster_ip_range,
         leader_elect=arguments.leader_elect,

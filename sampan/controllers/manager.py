@@ -27,6 +27,7 @@ from sampan.controllers import (
     serviceaccount,
     storage_protection,
     taint_eviction,
+    tokens,
 )
 from sampan.controllers.garbage_collector import GarbageCollector
 from sampan.controllers.node_ipam import NodeIPAM
@@ -36,6 +37,7 @@ from sampan.controllers.resourcequota import ResourceQuotaController
 from sampan.controllers.runtime import Controller, PeriodicRunner, Runner
 from sampan.lib.clock import Clock
 from sampan.lib.tasks import Tasks
+from sampan.pki.tokens import TokenSigner
 
 LEASE = "kube-controller-manager"
 
@@ -44,6 +46,8 @@ LEASE = "kube-controller-manager"
 class ControllerManagerOptions:
     ca_pem: bytes = b""
     """Published to every namespace; empty: not published."""
+    service_account_key_pem: bytes = b""
+    """Signs the tokens that lie in Secrets; empty: such Secrets stay without."""
     cluster_cidr: str = "10.244.0.0/16"
     """Shared out to the nodes; "": nodes get no podCIDR."""
     service_cidr: str = "10.96.0.0/12"
@@ -103,6 +107,8 @@ class ControllerManager:
         ]
         if options.ca_pem:
             found.append(root_ca.make_controller(options.ca_pem))
+        if options.service_account_key_pem:
+            found.append(tokens.make_controller(TokenSigner(options.service_account_key_pem, ""), options.ca_pem))
         if options.cluster_cidr:
             found.append(NodeIPAM(options.cluster_cidr, options.service_cidr).controller())
         return found

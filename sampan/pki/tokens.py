@@ -116,6 +116,12 @@ class TokenSigner:
         }
         return self.sign(claims)
 
+    def issue_for_secret(self, namespace: str, sa_name: str, sa_uid: str, secret: str) -> str:
+        """A token to lie in a Secret, good while it does."""
+        named = {"namespace": namespace, "secret.name": secret, "service-account.name": sa_name, "service-account.uid": sa_uid}
+        private = {_SECRET_CLAIMS + claim: value for claim, value in named.items()}
+        return self.sign({"iss": SECRET_ISSUER, "sub": f"system:serviceaccount:{namespace}:{sa_name}", **private})
+
     def verify(self, token: str) -> Identity:
         """Signature, issuer and times; whom the token is for (audience) is the caller's to judge. Raises TokenError.
 

@@ -121,7 +121,8 @@ class ControlPlane:
         return Client(transport, self._clock, max_in_flight=connections)
 
     def _start_parts(self) -> None:
-        options = ControllerManagerOptions(ca_pem=self._credentials.ca.cert_pem)
+        key = self._credentials.server.service_account_key_pem
+        options = ControllerManagerOptions(ca_pem=self._credentials.ca.cert_pem, service_account_key_pem=key)
         manager = ControllerManager(self.client("system:kube-controller-manager"), clock=self._clock, options=options)
         self._tasks.create_task(manager.run(), name="controllers")
         self._tasks.create_task(Scheduler(self.client("system:kube-scheduler")).run(), name="scheduler")

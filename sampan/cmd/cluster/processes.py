@@ -93,6 +93,7 @@ def control_plane(plan: ClusterPlan) -> list[ProcessSpec]:
         "controller-manager",
         f"--kubeconfig={kubeconfigs}/controller-manager.conf",
         f"--root-ca-file={pki}/ca.crt",
+        f"--service-account-private-key-file={pki}/sa.key",
         f"--cluster-cidr={POD_CIDR}",
         f"--service-cluster-ip-range={SERVICE_CIDR}",
     )

@@ -115,7 +115,8 @@ async def world(
     async with api.serve(clock, MemoryStore(clock)) as served, Tasks() as tasks:
         made = World(served.client)
         transport = served.connect("system:kube-controller-manager")  # with the rights it has in a cluster, and no more
-        options = options or ControllerManagerOptions(ca_pem=served.credentials.ca.cert_pem)
+        ca_pem, key_pem = served.credentials.ca.cert_pem, served.credentials.config.service_account_key_pem
+        options = options or ControllerManagerOptions(ca_pem=ca_pem, service_account_key_pem=key_pem)
         tasks.start(ControllerManager(Client(transport, clock), options=options).run(), "manager")
         if kubelet:
             tasks.start(made.keep_ready(), "kubelet")
