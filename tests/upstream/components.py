@@ -21,12 +21,17 @@ POD_CIDR = "10.244.0.0/16"
 SERVICE_CIDR = "10.96.0.0/12"
 
 
-def upstream_controllers(plane: Plane) -> Process:
+JSON = "application/json"
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+"""What these components write by themselves; they read what they are answered with."""
+
+
+def upstream_controllers(plane: Plane, content_type: str = PROTOBUF) -> Process:
     """All of upstream's, each under a service account of its own, quicker than usual where they wait."""
     kubeconfig, here = plane.kubeconfig("system:kube-controller-manager"), plane.directory
     flags = [
         *_serving(plane, kubeconfig.name),
-        "--kube-api-content-type=application/json",
+        f"--kube-api-content-type={content_type}",
         "--kube-api-qps=200",
         "--kube-api-burst=400",
         "--controllers=*,bootstrapsigner,tokencleaner",
@@ -49,11 +54,11 @@ def upstream_controllers(plane: Plane) -> Process:
     return Process([str(DIRECTORY / "kube-controller-manager"), *flags], here / "upstream-controllers.log")
 
 
-def upstream_scheduler(plane: Plane) -> Process:
+def upstream_scheduler(plane: Plane, content_type: str = PROTOBUF) -> Process:
     kubeconfig = plane.kubeconfig("system:kube-scheduler")
     flags = [
         *_serving(plane, kubeconfig.name),
-        "--kube-api-content-type=application/json",
+        f"--kube-api-content-type={content_type}",
         "--leader-elect",
         # Of policy it knows v1beta1 only, which is served no more.
         "--feature-gates=PodDisruptionBudget=false",
