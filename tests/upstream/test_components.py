@@ -365,8 +365,6 @@ EXPECTED = (
 )
 GONE = re.compile('"[^"]+" not found')
 """What a namespace took with it while they were at it."""
-    r'(statefulset|statefulsets|replicasets|daemonsets|deployments|jobs|pods|namespaces)(\.\w+)? "[^"]+" not found'
-)
 
 
 def test_nothing_else_was_logged_as_an_error(controllers: Process, scheduler: Process) -> None:
