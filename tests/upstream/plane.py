@@ -30,6 +30,7 @@ T = TypeVar("T")
 
 DIRECTORY = Path(os.environ.get("SAMPAN_UPSTREAM") or Path.home() / ".cache/sampan/upstream")
 MISSING = "no upstream binaries: run make upstream"
+NO_INFORMERS = "no informers program: run tests/upstream/informers/build.sh"
 PATIENCE_SECONDS = 60.0
 MASTERS = ("system:masters",)
 

@@ -11,9 +11,9 @@ import pytest
 
 from sampan.testing import Cluster
 from tests.component.definitions import crd, version
-from tests.upstream.plane import DIRECTORY, MISSING, has
+from tests.upstream.plane import DIRECTORY, NO_INFORMERS, has
 
-pytestmark = [pytest.mark.skipif(not has("informers"), reason=MISSING), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.skipif(not has("informers"), reason=NO_INFORMERS), pytest.mark.timeout(300)]
 SHIP = {"type": "object", "properties": {"spec": {"type": "object", "properties": {"masts": {"type": "integer"}}}}}
 POD = {
     "apiVersion": "v1",

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from tests.component.definitions import crd, version
-from tests.upstream.plane import DIRECTORY, MISSING, Plane, Process, eventually, has
+from tests.upstream.plane import DIRECTORY, NO_INFORMERS, Plane, Process, eventually, has
 
 pytestmark = [
-    pytest.mark.skipif(not has("informers"), reason=MISSING),
+    pytest.mark.skipif(not has("informers"), reason=NO_INFORMERS),
     pytest.mark.timeout(300),
 ]
 GROUP = "upstream.example.com"
