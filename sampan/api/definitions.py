@@ -51,6 +51,13 @@ def definition(name: str) -> Tree:
     return cast(Tree, msgspec.json.decode(_definitions()[name]))
 
 
+@lru_cache(maxsize=1)
+def kinds() -> frozenset[tuple[str, str]]:
+    """(group/version, kind) of everything that the documents define."""
+    found = (gvk for name in names() for gvk in definition(name).get("x-kubernetes-group-version-kind", ()))
+    return frozenset((f"{gvk['group']}/{gvk['version']}".removeprefix("/"), gvk["kind"]) for gvk in found)
+
+
 def referenced(schema: Tree) -> str:
     """The name of the definition that a schema refers to, "" if it stands for itself."""
     reference: str = schema.get("$ref", "")

@@ -124,6 +124,7 @@ def parse_fields(text: str) -> FieldSelector:
         parts = _split(term)
         if parts is None:
             raise SelectorError(f"invalid selector: '{text}'; can't understand '{term}'")
-        field, operator, value = parts
-        requirements.append(FieldRequirement(field, "!=" if operator == "!=" else "=", unescape(value)))
+        field, operator, value = parts[0], parts[1], unescape(parts[2])
+        if field or value:  # a bare operator asks for nothing
+            requirements.append(FieldRequirement(field, "!=" if operator == "!=" else "=", value))
     return FieldSelector(bounded(requirements))

@@ -73,7 +73,8 @@ def test_a_name_is_generated_from_its_prefix(api: Api) -> None:
         (
             {"apiVersion": "v2", "kind": "ConfigMap", "metadata": {"name": "a"}},
             400,
-            "the API version in the data (v2) does not match the expected API version (v1)",
+            'ConfigMap in version "v2" cannot be handled as a ConfigMap: no kind "ConfigMap" is registered for version "v2" '
+            'in scheme "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"',
         ),
         (
             {"metadata": {}},

@@ -76,6 +76,7 @@ def test_a_json_patch_is_applied_in_order_or_not_at_all(api: Api) -> None:
     ("patch", "kind", "status"),
     [
         (b"{", MERGE, 400),
+        (b"null", MERGE, 400),
         ([], MERGE, 400),
         ({}, JSON_PATCH, 400),
         ({"data": {"k": 5}}, MERGE, 422),

@@ -151,6 +151,8 @@ FIELDS = [
     ("spec.nodeName=", True),
     ("spec.nodeName!=", False),
     (",,", True),
+    ("=", True),
+    ("!=,metadata.name=x", False),
 ]
 
 

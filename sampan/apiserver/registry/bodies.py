@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from sampan.api import protobuf
-from sampan.api.decoding import cannot_be_handled, strict_message, warnings_of
+from sampan.api.decoding import cannot_be_handled, strict_message, unrecognized, warnings_of
+from sampan.api.definitions import kinds
 from sampan.api.errors import bad_request, invalid, invalid_object, unsupported_media_type
 from sampan.api.resource import Resource, Tree
 from sampan.api.schema import schema_of
+from sampan.api.scheme import is_builtin_group
 
-JSON_TYPES = frozenset(("", "*/*", "application/json"))
+JSON_TYPES = frozenset(("", "application/json"))
 YAML_TYPE = "application/yaml"
 ACCEPTED = ("application/json", YAML_TYPE, protobuf.MEDIA_TYPE)
 
@@ -47,9 +51,14 @@ def decode_object(body: bytes, content_type: str, resource: Resource, validation
     """An object of the resource from a body that need not name its kind. Raises StatusError 400, 415."""
     schema = resource.schema
     if is_protobuf(content_type):
-        body, content_type = msgspec.json.encode(decode_protobuf(body)), "application/json"
+        try:
+            body, content_type = msgspec.json.encode(protobuf.decode(body)), "application/json"
+        except protobuf.ProtobufError as error:
+            raise unrecognized(body, resource.kind, str(error)) from None
     as_yaml = is_yaml(content_type)
     tree, strict = schema.admit(body, yaml=as_yaml, kind=resource.kind, version=resource.group_version)
+    if str(tree.get("apiVersion", "")).count("/") > 1:
+        raise unrecognized(body, resource.kind, f"unexpected GroupVersion string: {tree['apiVersion']}")
     check_kind(tree, resource)
     tree["kind"], tree["apiVersion"] = resource.kind, resource.group_version
     if strict and validation == "Strict":
@@ -92,17 +101,31 @@ def _forgets_owners(body: bytes) -> bool:
 def check_kind(tree: Tree, resource: Resource) -> None:
     """Raises StatusError 400 for an object that says it is something else, 422 where a custom object names another kind."""
     version, kind = tree.get("apiVersion") or resource.group_version, tree.get("kind") or resource.kind
+    if (version, kind) == (resource.group_version, resource.kind):
+        return
     if kind != resource.kind and resource.custom_schema is not None and version == resource.group_version:
         name = (tree.get("metadata") or {}).get("name", "")
         raise invalid_object(kind, resource.group, name, [invalid("kind", kind, f"must be {resource.kind}")])
+    if resource.custom_schema is None and not _is_registered(version, kind):
+        where = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"
+        why = f'no kind "{kind}" is registered for version "{version}" in scheme "{where}"'
+        raise cannot_be_handled(tree, resource.kind, resource.group_version, why)
     if kind != resource.kind and resource.custom_schema is None:
         package = resource.group.partition(".")[0] or "core"
         why = f"converting ({version.rpartition('/')[2]}.{kind}) to ({package}.{resource.kind}): unknown conversion"
         raise cannot_be_handled(tree, resource.kind, resource.group_version, why)
-    if version != resource.group_version:
-        raise bad_request(
-            f"the API version in the data ({version}) does not match the expected API version ({resource.group_version})"
-        )
+    raise bad_request(
+        f"the API version in the data ({version}) does not match the expected API version ({resource.group_version})"
+    )
+
+
+_unserved = re.compile(r"(?:extensions|(.*))/v\d+(?:alpha|beta)\d+").fullmatch
+
+
+def _is_registered(version: str, kind: str) -> bool:
+    """Whether upstream has a type for it; it still has those of old versions that it serves no more."""
+    old = _unserved(version)
+    return (version, kind) in kinds() or (old is not None and is_builtin_group(old[1] or "apps"))
 
 
 def decode_as(body: bytes, content_type: str, definition: str) -> Tree:

@@ -38,6 +38,11 @@ def decode_patch(body: bytes, kind: str) -> tuple[Any, list[str]]:
         patch, repeats = decode_json(body)
     except BrokenBody as broken:
         raise bad_request(f"{prefix}{broken}") from None
+    if patch is None and kind != JSON_PATCH:
+        # Go takes it for an empty map; what merges it then does not.
+        if kind == MERGE_PATCH:
+            raise bad_request("Invalid JSON Patch")
+        return {}, []
     type_ = "[]handlers.jsonPatchOp" if kind == JSON_PATCH else "map[string]interface {}"
     if not isinstance(patch, dict if kind != JSON_PATCH else list):
         raise bad_request(f"{prefix}json: cannot unmarshal {kind_of(patch)} into Go value of type {type_}")
