@@ -17,6 +17,7 @@ from sampan.api.errors import (
     NOT_FOUND,
     StatusError,
     method_not_supported,
+    too_large_resource_version,
 )
 from sampan.api.resource import Resource, Tree
 from sampan.apiserver.answers import dress, is_pretty, warning_headers
@@ -191,6 +192,11 @@ class Endpoint:
         if isinstance(view, TableView):
             view = view.without_columns()
         revision = revision_of(options.resource_version)
+        newest = self._feed.store.revision
+        if self._feed.local and options.initial_events is None and revision > newest:
+            # Nobody has that from this store, but from one that it took the place of, and whoever waited for it to come would
+            # be blind till then. This makes clients list anew.
+            raise too_large_resource_version(revision, newest)
         fresh = revision <= self._feed.revision and (self._feed.local or options.resource_version)
         if fresh or (options.initial_events is None and (self._feed.local or revision)):
             return self._watch(view, selection, options, revision)  # also from a revision that is still to come

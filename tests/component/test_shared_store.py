@@ -177,6 +177,22 @@ def test_a_watch_goes_on_at_the_other_server_without_loss_or_repeat(pair: Pair) 
     pair(scenario)
 
 
+def test_a_watch_from_a_revision_to_come_begins_behind_it(pair: Pair) -> None:
+    async def scenario(one: Served, other: Served) -> None:
+        for ahead, server, writer in ((60, one, other), (100, other, other)):
+            newest = (await writer.create("configmaps", config_map(f"newest{ahead}"))).tree["metadata"]["resourceVersion"]
+            begin = int(newest) + ahead
+            async with server.watch(core("configmaps", "default"), {"resourceVersion": str(begin)}) as events:
+                writes = [writer.create("configmaps", config_map(f"{ahead}-{number}")) for number in range(150)]
+                made = [answer.tree["metadata"] for answer in await asyncio.gather(*writes)]
+                later = [each for each in made if int(each["resourceVersion"]) > begin]
+                assert 0 < len(later) < 150
+                later.sort(key=lambda each: int(each["resourceVersion"]))
+                assert await events.names(len(later)) == [("ADDED", each["name"]) for each in later]
+
+    pair(scenario)
+
+
 def test_a_list_begun_at_one_server_is_continued_at_the_other(pair: Pair) -> None:
     async def scenario(one: Served, other: Served) -> None:
         names = [f"c{number:02}" for number in range(20)]

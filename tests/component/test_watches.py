@@ -55,22 +55,6 @@ def test_a_watch_without_a_revision_begins_with_what_is_there(api: Api) -> None:
     api(scenario)
 
 
-def test_a_watch_from_a_revision_to_come_begins_behind_it(api: Api) -> None:
-    async def scenario(server: Served) -> None:
-        for ahead in (60, 100):
-            newest = (await server.create("configmaps", config_map(f"newest{ahead}"))).tree["metadata"]["resourceVersion"]
-            begin = int(newest) + ahead
-            async with server.watch(CONFIG_MAPS, {"resourceVersion": str(begin)}) as events:
-                writes = [server.create("configmaps", config_map(f"{ahead}-{number}")) for number in range(150)]
-                made = [answer.tree["metadata"] for answer in await asyncio.gather(*writes)]
-                later = [each for each in made if int(each["resourceVersion"]) > begin]
-                assert 0 < len(later) < 150
-                later.sort(key=lambda each: int(each["resourceVersion"]))
-                assert await events.names(len(later)) == [("ADDED", each["name"]) for each in later]
-
-    api(scenario)
-
-
 def test_objects_enter_and_leave_a_selection(api: Api) -> None:
     async def scenario(server: Served) -> None:
         revision = await revision_of(server)
