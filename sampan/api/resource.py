@@ -109,6 +109,8 @@ class Resource:
     """Without Name and Age, which every kind has unless `columns` names them itself."""
     row_order: Callable[[Tree], tuple[Any, ...]] | None = None
     """The key by which a list's rows are sorted; None: as the list is."""
+    row_conditions: Callable[[Tree], list[Tree]] | None = None
+    """What a row says of its object beside the cells; None: nothing."""
     selectable: Mapping[str, Callable[[Tree], str]] = field(default_factory=dict)
     """Field selectors beyond metadata.name and metadata.namespace: path → value of an object."""
     status: bool = False

@@ -236,3 +236,21 @@ def test_a_kubelet_hears_of_its_own_pods_only(api: Api) -> None:
             assert await by_name.names(2) == [("ADDED", "q"), ("MODIFIED", "q")]
 
     api(scenario)
+
+
+@pytest.mark.parametrize(
+    ("phase", "message"), [("Succeeded", "The pod has completed successfully."), ("Failed", "The pod failed.")]
+)
+def test_the_row_of_a_finished_pod_says_so(api: Api, phase: str, message: str) -> None:
+    async def scenario(server: Served) -> None:
+        await make_account(server)
+        await server.create("pods", pod())
+        table = {"accept": "application/json;as=Table;g=meta.k8s.io;v=v1"}
+        (row,) = (await server.get(P, **table)).tree["rows"]
+        assert list(row) == ["cells", "object"]
+        assert (await server.patch(P + "/status", {"status": {"phase": phase}})).status == 200
+        (row,) = (await server.get(P, **table)).tree["rows"]
+        assert list(row) == ["cells", "conditions", "object"]
+        assert row["conditions"] == [{"type": "Completed", "status": "True", "reason": phase, "message": message}]
+
+    api(scenario)

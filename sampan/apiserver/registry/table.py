@@ -74,6 +74,7 @@ class TableView:
         self.identity = f"table/{version}/{include}/{resource.group_version}"
         self._include = include
         self._order = resource.row_order
+        self._conditions = resource.row_conditions
         self._source = source
         self._clock = clock
         columns = columns_of(resource)
@@ -113,6 +114,8 @@ class TableView:
         body = self._source(obj)
         tree = _decode(body)
         cells = _encode([cell(tree, now) for cell in self._cells])
+        if self._conditions is not None and (conditions := self._conditions(tree)):
+            cells += b',"conditions":' + _encode(conditions)
         if self._include == "Metadata":
             return b'{"cells":%b,"object":%b%b}}' % (cells, self._partial, metadata_of(body))
         if self._include == "Object":

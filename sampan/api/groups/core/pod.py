@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sampan.api.groups.core.pod_apparmor import agree_on_apparmor
-from sampan.api.groups.core.pod_columns import COLUMNS
+from sampan.api.groups.core.pod_columns import COLUMNS, completion
 from sampan.api.groups.core.pod_defaults import default_pod
 from sampan.api.groups.core.pod_parts import count_generation, qos_class
 from sampan.api.groups.core.pod_validation import validate_pod, validate_pod_status, validate_pod_update
@@ -139,6 +139,7 @@ RESOURCE = Resource(
     ),
     default=default_pod,
     columns=COLUMNS,
+    row_conditions=completion,
     selectable={
         "spec.nodeName": _of("spec", "nodeName"),
         "spec.restartPolicy": _of("spec", "restartPolicy"),

@@ -166,3 +166,12 @@ COLUMNS = (
     Column("Nominated Node", lambda tree, now: tree.get("status", {}).get("nominatedNodeName") or NONE, priority=1),
     Column("Readiness Gates", _gates, priority=1),
 )
+
+_COMPLETION = {"Succeeded": "The pod has completed successfully.", "Failed": "The pod failed."}
+
+
+def completion(tree: Tree) -> list[Tree]:
+    """Whether the pod is through, by which clients tell finished pods from others."""
+    phase = tree.get("status", {}).get("phase", "")
+    message = _COMPLETION.get(phase)
+    return [{"type": "Completed", "status": "True", "reason": phase, "message": message}] if message else []
