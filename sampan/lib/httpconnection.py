@@ -31,6 +31,7 @@ JOIN_BYTES = 128 * 1024
 """Above this a body is handed over uncopied, at the price of a TLS record for the head."""
 _request_line = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ /[^ ]* HTTP/1\.[01]\r\n").match
 MAX_QUEUED = 32  # pipelined requests held before reading stops
+MAX_QUEUED_BYTES = 64 * 1024  # of their bodies
 EARLY_BYTES = 64 * 1024
 
 
@@ -38,8 +39,8 @@ class Connection(Receiving):
     """See the module. Its owner is the server, whose `tick`, `heads` and `tasks` it uses."""
 
     __slots__ = (
-        "_duplex", "_early", "_gate", "_handler", "_linger", "_queue", "_sink", "_stalled_since", "_stream_is_whole",
-        "_stream_task",
+        "_duplex", "_early", "_gate", "_handler", "_linger", "_queue", "_queued_bytes", "_sink", "_stalled_since",
+        "_stream_is_whole", "_stream_task",
     )  # fmt: skip
 
     def __init__(self, server: HTTPServer) -> None:
@@ -47,6 +48,7 @@ class Connection(Receiving):
         self._handler = server.handler
         self._early = b""
         self._queue: deque[Waiting] = deque()
+        self._queued_bytes = 0
         self._gate = Gate()
         self._duplex: TransportDuplex | None = None
         self._sink: ChunkedSink | None = None
@@ -244,13 +246,20 @@ class Connection(Receiving):
         queue = self._queue
         while queue and not self._busy and not self._gate.paused and not self._transport.is_closing():
             waiting = queue.popleft()
+            self._queued_bytes -= len(waiting.request.body)
             self._dispatch(waiting.request, waiting.keep_alive)
-        if len(queue) < MAX_QUEUED // 2 and not self._transport.is_closing() and not self._upgrading:
+        if (
+            len(queue) < MAX_QUEUED // 2
+            and self._queued_bytes < MAX_QUEUED_BYTES
+            and not self._transport.is_closing()
+            and not self._upgrading
+        ):
             self._transport.resume_reading()
 
     def _enqueue(self, waiting: Waiting) -> None:
         self._queue.append(waiting)
-        if len(self._queue) >= MAX_QUEUED:
+        self._queued_bytes += len(waiting.request.body)
+        if len(self._queue) >= MAX_QUEUED or self._queued_bytes >= MAX_QUEUED_BYTES:
             self._transport.pause_reading()
 
     def _hold(self, data: bytes) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -17,9 +19,9 @@ REASONS = {
     308: "Permanent Redirect", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
     405: "Method Not Allowed", 406: "Not Acceptable", 408: "Request Timeout", 409: "Conflict", 410: "Gone",
     412: "Precondition Failed", 413: "Request Entity Too Large", 415: "Unsupported Media Type",
-    416: "Requested Range Not Satisfiable", 422: "Unprocessable Entity", 429: "Too Many Requests",
+    416: "Requested Range Not Satisfiable", 417: "Expectation Failed", 422: "Unprocessable Entity", 429: "Too Many Requests",
     431: "Request Header Fields Too Large", 500: "Internal Server Error", 501: "Not Implemented", 502: "Bad Gateway",
-    503: "Service Unavailable", 504: "Gateway Timeout",
+    503: "Service Unavailable", 504: "Gateway Timeout", 505: "HTTP Version Not Supported",
 }  # fmt: skip
 
 
@@ -37,6 +39,26 @@ class Waiting(NamedTuple):
 
 NAMES: dict[bytes, str] = {}
 """Header names seen, as they came → lower case."""
+
+
+HOSTS: set[str | None] = set()
+"""Good values of Host that were seen."""
+_host = re.compile(r"[A-Za-z0-9!$%&()*+,.:;=\[\]_~'-]*").fullmatch
+
+
+def host_refusal(host: str | None, repeated: Mapping[str, list[str]], version: str) -> tuple[int, str] | None:
+    """What is wrong with a request's version or its Host, as net/http sees it: status and text. A good host is learnt."""
+    if not version.startswith("1."):
+        return 505, "505 HTTP Version Not Supported: unsupported protocol version"
+    if host is None:
+        return None if version == "1.0" else (400, "400 Bad Request: missing required Host header")
+    if "host" in repeated:
+        return 400, "400 Bad Request"
+    if not _host(host):
+        return 400, "400 Bad Request: malformed Host header"
+    if len(HOSTS) < 512 and len(host) <= LONGEST:
+        HOSTS.add(host)
+    return None
 
 
 def header_name(raw: bytes) -> str:

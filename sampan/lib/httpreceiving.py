@@ -11,10 +11,14 @@ from httptools import HttpRequestParser
 
 from sampan.lib.http import Peer, Request
 from sampan.lib.httpbody import CONTINUE, IncomingBody
-from sampan.lib.httpmessage import NAMES, header_name, read_request, status_body
+from sampan.lib.httpmessage import HOSTS, NAMES, header_name, host_refusal, read_request, status_body
 
 if TYPE_CHECKING:
     from sampan.lib.httpserver import HTTPServer
+
+
+_MAX_PARTS = 4096
+"""Of a body, before they are joined: chunks of a few bytes would take twenty times their size."""
 
 
 class Receiving(asyncio.Protocol):
@@ -92,6 +96,9 @@ class Receiving(asyncio.Protocol):
 
     def _announced(self, headers: dict[str, str]) -> None:
         """There will be a body."""
+        if headers.get("transfer-encoding", "chunked").lower() != "chunked":
+            self._refuse(501, "Unsupported transfer encoding")
+            return
         length = headers.get("content-length")
         passes_on = self._server.passes_on
         if passes_on is not None and length != "0" and "upgrade" not in headers and passes_on(self._url):
@@ -124,6 +131,8 @@ class Receiving(asyncio.Protocol):
         self._body_bytes += len(chunk)
         if self._body_bytes > self._limits.body_bytes:
             self._refuse_body()
+        elif len(self._body) > _MAX_PARTS:
+            self._body = [b"".join(self._body)]
 
     def on_message_complete(self) -> None:
         if self._discarding:
@@ -155,13 +164,16 @@ class Receiving(asyncio.Protocol):
         if self._repeated is not None:
             request.repeated_headers, self._repeated = self._repeated, None
         keep_alive = self._parser.should_keep_alive()
-        if "host" not in headers or not keep_alive or "connection" in headers:
-            if self._parser.get_http_version() == "1.0":
+        host = headers.get("host")
+        if host not in HOSTS or not keep_alive or "connection" in headers:
+            version = self._parser.get_http_version()
+            refusal = host_refusal(host, request.repeated_headers, version)
+            if refusal is not None:
+                self._refuse(*refusal)
+                return None
+            if version == "1.0":
                 self._is_old = True
                 keep_alive = False
-            elif "host" not in headers:
-                self._refuse(400, "400 Bad Request: missing required Host header")
-                return None
         if "upgrade" in headers and self._parser.should_upgrade():
             self._upgrading = True
             keep_alive = False

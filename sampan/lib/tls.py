@@ -6,6 +6,46 @@ import os
 import ssl
 import tempfile
 
+_PLAIN = b"Client sent an HTTP request to an HTTPS server.\n"
+_PLAIN_ANSWER = b"HTTP/1.0 400 Bad Request\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(_PLAIN), _PLAIN)
+
+
+class _Handshake(ssl.SSLObject):
+    """The server's side of a connection, which tells clients that speak plain HTTP why they get no answer.
+
+    As net/http does, but with a length: the loop leaves it to the client to close the connection, or to the timeout.
+    """
+
+    outgoing: ssl.MemoryBIO | None = None
+    """What goes to the client, until it was told."""
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except ssl.SSLError as error:
+            if error.reason != "HTTP_REQUEST" or self.outgoing is None:
+                raise
+            self.outgoing.write(_PLAIN_ANSWER)
+            self.outgoing = None
+            raise ssl.SSLWantReadError from None
+
+
+class _ServerContext(ssl.SSLContext):
+    sslobject_class = _Handshake
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        wrapped = super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
+        if isinstance(wrapped, _Handshake):
+            wrapped.outgoing = outgoing
+        return wrapped
+
 
 def server_context(
     cert_pem: bytes, key_pem: bytes, client_ca_pem: bytes = b"", *, require_client: bool = False
@@ -14,7 +54,7 @@ def server_context(
 
     A certificate of another CA fails the handshake; OpenSSL has no way to let it through to an authenticator.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = _ServerContext(ssl.PROTOCOL_TLS_SERVER)
     _restrict(context)
     # Nobody resumes sessions here, and two tickets a handshake cost time and memory on both sides.
     context.num_tickets = 0
