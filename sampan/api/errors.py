@@ -276,7 +276,7 @@ def expired(message: str) -> StatusError:
 
 def too_large_resource_version(requested: int, current: int, retry_seconds: int = 1) -> StatusError:
     details = {"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]}
-    message = f"Too large resource version: {requested}, current: {current}"
+    message = f"Timeout: Too large resource version: {requested}, current: {current}"
     return StatusError(504, TIMEOUT, message, details=details, retry_after_seconds=retry_seconds)
 
 

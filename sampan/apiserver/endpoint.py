@@ -38,7 +38,7 @@ from sampan.apiserver.registry.applying import APPLY_PATCH, Configuration
 from sampan.apiserver.registry.bodies import decode_as, decode_object
 from sampan.apiserver.registry.deletion import delete, delete_collection
 from sampan.apiserver.registry.generic import Caller, Change, Part, Registry
-from sampan.apiserver.registry.listing import Listed
+from sampan.apiserver.registry.listing import Listed, is_exact
 from sampan.apiserver.registry.longlists import STREAMED_OBJECTS, stream_list
 from sampan.apiserver.registry.metadata import check_names, check_uid, drop_repeated_owners
 from sampan.apiserver.registry.objects import CachedObject
@@ -49,6 +49,7 @@ from sampan.apiserver.registry.options import (
     delete_options,
     list_options,
     revision_of,
+    revision_to_get,
     write_options,
 )
 from sampan.apiserver.registry.ownership import name_of_agent
@@ -74,6 +75,7 @@ _RETURNS_DELETED = {
 
 
 _APPLY_TRIES = 5
+_BAD_REVISION = "invalid resource version: "
 _NO_LIST = "you requested PartialObjectMetadataList, but the requested object is not a list ({})"
 _A_LIST = "you requested PartialObjectMetadata, but the requested object is a list ({})"
 _encode = msgspec.json.encode
@@ -110,7 +112,7 @@ class Endpoint:
         if not request.query and self._feed.local:
             return self._show(request, self.registry.get(info.namespace, info.name))
         asked = request.parameters().get("resourceVersion", "") if request.query else ""
-        wanted = revision_of(asked)
+        wanted = revision_to_get(asked)
         if wanted <= self._feed.revision and (self._feed.local or asked):
             return self._show(request, self.registry.get(info.namespace, info.name))
         return self._get_later(request, info, wanted)
@@ -142,17 +144,17 @@ class Endpoint:
     def list(self, request: Request, info: RequestInfo) -> Reply:
         options = list_options(request.parameters())
         selection = self.select(info, options)
-        wanted = 0 if options.continue_ else revision_of(options.resource_version, "invalid resource version: ")
+        wanted = 0 if options.continue_ else revision_of(options.resource_version, _BAD_REVISION)
         fresh = (self._feed.local or options.resource_version) and wanted <= self._feed.revision
         if fresh and not (options.continue_ or options.match or options.limit):
             return self._show_list(request, self.registry.lister.now(selection))
         return self._list_later(request, selection, options, wanted)
 
     async def _list_later(self, request: Request, selection: Selection, options: ListOptions, wanted: int) -> Answer:
-        if wanted > self._feed.revision:
-            await self._feed.reach_requested(wanted)
-        elif not options.resource_version:
+        if not options.resource_version:
             await self._feed.catch_up()
+        else:
+            await self._feed.reach_requested(wanted, waits=not is_exact(options))
         return self._show_list(request, await self.registry.lister.page(selection, options))
 
     def _show_list(self, request: Request, listed: Listed) -> Answer:
@@ -264,7 +266,13 @@ class Endpoint:
             tree["metadata"].pop("resourceVersion", None)
             return self._show(request, await self.registry.create(tree, self.space(info), by), 201)
         drop_repeated_owners(tree["metadata"], by.warnings)
-        obj = await self.registry.update(info.namespace, info.name, self._replace(request, tree, options), by, part=part)
+        sent = dict(tree["metadata"])
+        try:
+            obj = await self.registry.update(info.namespace, info.name, self._replace(request, tree, options), by, part=part)
+        except StatusError as error:
+            if error.code == 404:
+                check_uid(sent, {"name": info.name}, self.resource, self.registry.cache.key(info.namespace, info.name))
+            raise
         return self._show(request, obj, 200)
 
     def _replace(self, request: Request, tree: Tree, options: WriteOptions) -> Change:
@@ -359,6 +367,7 @@ class Endpoint:
         selection = self.select(info, which)
         options = self._delete_options(request, query)
         by = Caller(request.user, options.dry_run, request.attributes.warnings)
+        await self._feed.reach_requested(revision_of(which.resource_version, _BAD_REVISION), waits=False)
         return self._show_list(request, await delete_collection(self.registry, selection, which, options, by))
 
     def unsupported(self, verb: str) -> StatusError:

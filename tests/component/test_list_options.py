@@ -9,6 +9,8 @@ import base64
 import json
 from typing import Any
 
+import pytest
+
 from tests.component.conftest import Answer, Api, Served, core
 
 CONFIG_MAPS = core("configmaps", "default")
@@ -41,6 +43,8 @@ LISTED: list[tuple[Query, str, str]] = [
     (THEN | EXACT | {"labelSelector": "odd=1"}, "b", "then"),
     (THEN | {"limit": "1", "labelSelector": "odd"}, "a …", "then"),
     ({"labelSelector": "odd=0", "limit": "1"}, "a …", "now"),
+    ({"labelSelector": "odd=0", "limit": "2"}, "a c …", "now"),  # what is left is not looked at
+    ({"labelSelector": "odd=1", "limit": "1"}, "d", "now"),
     ({"fieldSelector": "metadata.name=c", "limit": "1"}, "c", "now"),
 ]  # fmt: skip
 
@@ -70,6 +74,35 @@ def test_a_list_is_of_the_moment_that_was_asked_for(api: Api) -> None:
             assert answer.status == 200, (query, answer.tree)
             revision = answer.tree["metadata"]["resourceVersion"]
             assert (shown(answer), "then" if revision == then else "now") == (names, moment), query
+
+    api(scenario)
+
+
+@pytest.mark.parametrize("query", [EXACT, {"limit": "1"}])
+def test_who_wants_one_revision_of_the_future_is_not_made_to_wait(api: Api, query: Query) -> None:
+    async def scenario(server: Served) -> None:
+        refused = await server.get(CONFIG_MAPS, query=query | {"resourceVersion": "999999"})
+        assert (refused.status, refused.header("retry-after")) == (504, [])
+        assert "retryAfterSeconds" not in refused.tree["details"]
+
+    api(scenario)
+
+
+def test_an_object_at_no_revision_is_an_error_without_a_name(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        refused = await server.get(core("configmaps", "default", "a"), query={"resourceVersion": "abc"})
+        assert (refused.status, refused.tree.get("reason")) == (500, None)
+        assert refused.message == f'resourceVersion: Invalid value: "abc": {NO_NUMBER}'
+
+    api(scenario)
+
+
+def test_a_collection_of_no_revision_is_not_deleted(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        await fill(server)
+        for revision, status in (("abc", 400), ("999999", 504)):
+            assert (await server.delete(CONFIG_MAPS, query={"resourceVersion": revision})).status == status
+        assert len((await server.get(CONFIG_MAPS)).tree["items"]) == 3
 
     api(scenario)
 

@@ -156,7 +156,7 @@ def test_the_future_is_waited_for_and_then_refused(api: Api, path: str) -> None:
             await asyncio.sleep(0.01)
         answer = await asking
         assert (answer.status, answer.tree["reason"]) == (504, "Timeout")
-        assert answer.message.startswith("Too large resource version: 999999, current: ")
+        assert answer.message.startswith("Timeout: Too large resource version: 999999, current: ")
         assert answer.tree["details"]["causes"] == [
             {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
         ]

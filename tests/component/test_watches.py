@@ -261,7 +261,7 @@ def test_a_future_that_a_streamed_list_waits_for_in_vain_is_an_error_in_the_stre
             await asyncio.sleep(0.01)
         answer = await asking
         assert (answer.status, answer.tree["type"], answer.tree["object"]["code"]) == (200, "ERROR", 504)
-        assert answer.tree["object"]["message"].startswith("Too large resource version: 999999, current: ")
+        assert answer.tree["object"]["message"].startswith("Timeout: Too large resource version: 999999, current: ")
 
     api(scenario, clock=clock)
 

@@ -15,12 +15,14 @@ _GENERATED = re.compile(r"\bgen[-_][a-z0-9]{5}\b")
 _TYPE_NAME = re.compile(r'value: "(?:string|integer|number|boolean|object|array|)"(?:: )?')
 _REVISIONS = (
     re.compile(r"(?<=too old resource version: )\d+ \(\d+\)"),
+    re.compile(r"(?<=in record \()\d+"),
     re.compile(r"(?<=Too large resource version: )\d+, current: \d+"),
 )
 # A bad value in a message: 1.33 prints it as Go, later versions as JSON.
 _BAD_VALUE = re.compile(
     r"(?<= value: )(?:(?:map\[string\]|\[\])*(?:interface \{\}|[a-zA-Z.]+)(?=[({])|(?=[\[{])|\"?null\"?(?=:|$))"
 )
+_AGE = re.compile(r"\d+[smh]|<invalid>")
 _HASH = re.compile(r"(?<=hash=)[0-9A-F]+")
 _ADDRESS = re.compile(r"127\.0\.0\.1:\d+")
 _VOLATILE = frozenset(("resourceVersion", "continue"))
@@ -61,7 +63,9 @@ def normal(value: Any, key: str = "") -> Any:
             value = {**value, "managedFields": sorted(value["managedFields"], key=_owner)}
         return {name: _sorted(name, normal(item, name)) for name, item in value.items()}
     if isinstance(value, list):
-        return [normal(item) for item in value]
+        return [
+            "<age>" if key == "cells" and isinstance(item, str) and _AGE.fullmatch(item) else normal(item) for item in value
+        ]
     if isinstance(value, str):
         return f"<{key}>" if key in _VOLATILE and value not in ("", "0") else plain(value)
     return value

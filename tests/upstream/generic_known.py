@@ -25,6 +25,8 @@ KNOWN: tuple[tuple[str, str, str], ...] = (
     ("'resourceVersion': '5'", r"", "a resourceVersion on create is 400 where upstream has 500"),
     ('{"kind":"x","metadata"', r"", "without an apiVersion nothing else is looked at"),
     ("", r"resourceVersion: Invalid value: 0:|'Invalid value: 0: must be specified", "1.33 prints the number in hex"),
+    ("", r"application/vnd.kubernetes.protobuf", "answers are not given in protobuf"),
+    ("^DELETE", r"DeleteOptions", "bodies that are none are told of in other words"),
     ("customresourcedef", r"google\.protobuf\.Timestamp", "messages cannot be constructed here"),
     ("customresourcedef", r"^header warning: .*unrecognized format", "1.34 warns of formats it does not know"),
     (

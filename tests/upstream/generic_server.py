@@ -101,6 +101,8 @@ def _arguments(directory: Path, ours: Ours, etcd: str) -> tuple[list[str], str]:
         *(f"--{use}kubeconfig={directory}/kubeconfig" for use in ("", "authentication-", "authorization-")),
         "--authentication-skip-lookup",
         f"--emulated-version=kube={EMULATED}",
+        # Off by default in 1.33, where ours has it on.
+        "--feature-gates=WatchList=true",
     ]
     return arguments, f"https://127.0.0.1:{port}"
 

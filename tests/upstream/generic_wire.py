@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import re
 import ssl
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,9 @@ DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 JSON, YAML = "application/json", "application/yaml"
 MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
 JSON_PATCH, APPLY = "application/json-patch+json", "application/apply-patch+yaml"
+
+_own = re.compile(r"(?<=resourceVersion)=\d+|(?<=continue)=[\w%-]+")
+"""What of a request differs with the server: its revisions."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,8 @@ class Side:
         status, found, content = answer
         if found.get("content-encoding") == ["gzip"]:
             content = gzip.decompress(content)
-        return Reply(" ".join(part for part in (note, method, target) if part), status, found, content, _tree(content))
+        what = " ".join(part for part in (note, method, _own.sub("=…", target)) if part)
+        return Reply(what, status, found, content, _tree(content))
 
     def get(self, path: str, **options: Any) -> Reply:
         return self.send("GET", path, **options)
@@ -124,6 +129,8 @@ class Side:
         reply = self.ask("GET", path, note=note, headers=headers, **query)
         if reply.status == 200:
             events = [json.loads(line) for line in reply.body.splitlines() if line]
+            # Bookmarks come when they come, but for the one that says something.
+            events = [event for event in events if event.get("type") != "BOOKMARK" or "annotations" in str(event)]
             reply = Reply(reply.what, reply.status, reply.headers, reply.body, events)
         self.replies.append(reply)
         return reply

@@ -219,10 +219,10 @@ class VersionFeed(Feed):
             await self._begin(revision)
         await super().reach(revision)
 
-    async def reach_requested(self, revision: int) -> None:
+    async def reach_requested(self, revision: int, *, waits: bool = True) -> None:
         if self._task is None:
             await self._begin(revision)
-        await super().reach_requested(revision)
+        await super().reach_requested(revision, waits=waits)
 
     async def _begin(self, revision: int) -> None:
         async with self._beginning:

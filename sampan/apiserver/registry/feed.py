@@ -214,9 +214,15 @@ class Feed:
                 heapq.heapify(self._waiting)
             raise
 
-    async def reach_requested(self, revision: int) -> None:
-        """As `reach`, for a revision that a client names and that may never come: 504 after three seconds."""
+    async def reach_requested(self, revision: int, *, waits: bool = True) -> None:
+        """As `reach`, for a revision that a client names and that may never come: 504 after three seconds, or at once if none
+        `waits` for it."""
         if revision <= self.revision:
+            return
+        if not waits:
+            await self.catch_up()
+            if revision > self.revision:
+                raise too_large_resource_version(revision, self.revision, 0)
             return
         try:
             async with Tasks() as tasks:

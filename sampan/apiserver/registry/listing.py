@@ -96,6 +96,12 @@ class _Inconsistent(StatusError):
         return {**super().status(), "metadata": {"continue": self._token}}
 
 
+def is_exact(options: ListOptions) -> bool:
+    """Whether what is asked for is one revision and no later one. A limit beside a revision has meant that since before clients
+    could say so."""
+    return options.match == EXACT or (not options.match and options.limit > 0 and options.resource_version not in ("", "0"))
+
+
 class Lister:
     """Lists one resource."""
 
@@ -106,13 +112,18 @@ class Lister:
     def now(self, selection: Selection) -> Listed:
         """Everything selected, as the cache holds it at this moment."""
         name = selection.exact("metadata.name")
-        if name is not None and (selection.namespace or not self._cache.shape.resource.namespaced):
+        if name is not None and self._is_single(selection):
             obj = self._cache.get(selection.namespace, name)
             return Listed([obj] if obj is not None and selection.picks(obj) else [], self._feed.revision)
         found = self._cache.in_namespace(selection.namespace)
         if selection.selective:
             found = [obj for obj in found if selection.picks(obj)]
         return Listed(found, self._feed.revision)
+
+    def _is_single(self, selection: Selection) -> bool:
+        """Whether at most one object can be meant, which is looked up by its key."""
+        whole_key = bool(selection.namespace) or not self._cache.shape.resource.namespaced
+        return whole_key and selection.exact("metadata.name") is not None
 
     async def page(self, selection: Selection, options: ListOptions) -> Listed:
         """A list with any options; the caches must have reached what consistency asks for. Raises StatusError."""
@@ -124,14 +135,12 @@ class Lister:
             revision = token.revision if token.revision > 0 else self._feed.revision
             return await self._cut(selection, revision, start, options.limit, options.continue_)
         any_will_do = options.resource_version == "0"
-        # A limit beside a revision has meant that very revision since before clients could say so.
-        is_legacy = not options.match and options.limit > 0 and bool(options.resource_version) and not any_will_do
-        exact = options.match == EXACT or is_legacy
-        revision = revision_of(options.resource_version) if exact else self._feed.revision
+        revision = revision_of(options.resource_version) if is_exact(options) else self._feed.revision
         # Who takes anything is served at once and whole.
         return await self._cut(selection, revision, "", 0 if any_will_do else options.limit, "")
 
     async def _cut(self, selection: Selection, revision: int, start: str, limit: int, token: str) -> Listed:
+        limit = 0 if self._is_single(selection) else limit
         if self._cache.revision <= revision <= self._feed.revision:
             return self._cut_cache(selection, revision, start, limit)
         try:
@@ -139,7 +148,7 @@ class Lister:
         except Compacted:
             raise self._gone(token) from None
         except FutureRevision as error:
-            raise too_large_resource_version(revision, error.current) from None
+            raise too_large_resource_version(revision, error.current, 0) from None
 
     def _cut_cache(self, selection: Selection, revision: int, start: str, limit: int) -> Listed:
         keys = self._cache.keys_in(selection.namespace)
@@ -149,12 +158,12 @@ class Lister:
             return Listed([objects[key] for key in (keys[first:] if first else keys)], revision)
         found: list[CachedObject] = []
         for index in range(first, len(keys)):
-            obj = objects[keys[index]]
-            if selection.selective and not selection.picks(obj):
-                continue
+            # Whether what is left has anything that is selected, nobody looks.
             if limit and len(found) == limit:
                 return self._partial(selection, found, revision, len(keys) - index)
-            found.append(obj)
+            obj = objects[keys[index]]
+            if not selection.selective or selection.picks(obj):
+                found.append(obj)
         return Listed(found, revision)
 
     async def _cut_store(self, selection: Selection, revision: int, start: str, limit: int) -> Listed:
@@ -166,15 +175,14 @@ class Lister:
             size = _STORE_PAGE if selection.selective or not limit else limit
             page = await self._feed.store.list(prefix, start=start, limit=size, revision=revision)
             for index, entry in enumerate(page.entries):
-                obj = cache.shape.load(entry.key, entry.revision, entry.value)
-                if not selection.picks(obj):
-                    continue
                 if limit and len(found) == limit:
                     return self._partial(selection, found, revision, page.remaining + len(page.entries) - index)
-                found.append(obj)
+                obj = cache.shape.load(entry.key, entry.revision, entry.value)
+                if selection.picks(obj):
+                    found.append(obj)
             if not page.remaining:
                 return Listed(found, revision)
-            if limit and len(found) == limit and not selection.selective:
+            if limit and len(found) == limit:
                 return self._partial(selection, found, revision, page.remaining)
             start = page.entries[-1].key + "\0"
 

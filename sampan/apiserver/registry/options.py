@@ -11,6 +11,7 @@ from typing import Any
 
 from sampan.api.errors import (
     FieldError,
+    StatusError,
     bad_request,
     forbidden_field,
     invalid,
@@ -98,6 +99,14 @@ def revision_of(text: str, problem: str = "") -> int:
         return parse_uint64(text)
     except ValueError as error:
         raise bad_request(f"{problem}{invalid('resourceVersion', text, str(error))}") from None
+
+
+def revision_to_get(text: str) -> int:
+    """Of a request for one object, where upstream has no name for what is wrong with it. Raises StatusError 500."""
+    try:
+        return revision_of(text)
+    except StatusError as error:
+        raise StatusError(500, "", error.message) from None
 
 
 def list_options(query: Parameters, *, watching: bool = False) -> ListOptions:
