@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import struct
 
@@ -175,3 +176,42 @@ def test_work_that_depends_on_its_client_ends_with_the_connection() -> None:
             await ended.wait()
 
     run(work())
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_requests_of_both_kinds_follow_each_other_however_they_are_cut(seed: int) -> None:
+    dice = random.Random(seed)
+
+    async def work() -> None:
+        sent, expected = b"", []
+        for _ in range(60):
+            body = dice.randbytes(dice.choice((0, 1, 10, 3000)))
+            path = dice.choice((b"/through", b"/a"))
+            head = b"PUT %b HTTP/1.1\r\nHost: x\r\n" % path
+            if dice.random() < 0.5:
+                sent += head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+            else:
+                sent += head + b"Transfer-Encoding: chunked\r\n\r\n"
+                middle = dice.randint(0, len(body))
+                sent += b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (body[:middle], body[middle:]) if part)
+                sent += b"0\r\n\r\n"
+            expected.append(body)
+        async with serving(_whole, passes_on=_passes_on) as (_, connect):
+            talk = await connect()
+            at = 0
+            while at < len(sent):
+                step = dice.choice((1, 7, 100, 5000))
+                talk.send(sent[at : at + step])
+                at += step
+                if dice.random() < 0.2:
+                    await talk.writer.drain()
+                    await asyncio.sleep(0)
+            for body in expected:
+                status, _, found = await talk.answer()
+                assert (status, found) == (200, body)
+
+    run(work())
+
+
+async def _whole(request: Request) -> Response:
+    return Response(200, request.body if request.incoming is None else await request.incoming.whole(10_000))
