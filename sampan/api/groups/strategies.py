@@ -45,6 +45,12 @@ def keep_all_but_status(new: Tree, old: Tree) -> None:
         keep_field(new["metadata"], old["metadata"], field)
 
 
+def drop_terminating(new: Tree, old: Tree) -> None:
+    """An update of a status: counting the pods that terminate is an alpha feature, off by default."""
+    if "terminatingReplicas" not in old.get("status", {}):
+        new.get("status", {}).pop("terminatingReplicas", None)
+
+
 def bump_generation(new: Tree, old: Tree) -> None:
     """Update: the status stays, and a changed spec is a new generation."""
     keep_field(new, old, "status")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -137,14 +138,25 @@ def test_the_table_of_nodes() -> None:
         ({"leaseDurationSeconds": 15, "leaseTransitions": 0, "holderIdentity": ""}, []),
         ({"leaseDurationSeconds": 0}, ["Invalid spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0"]),
         ({"leaseTransitions": -1}, ["Invalid spec.leaseTransitions: Invalid value: -1: must be greater than or equal to 0"]),
-        (
-            {"preferredHolder": "b"},
-            ["Forbidden spec.preferredHolder: Forbidden: may only be specified if `strategy` is defined"],
-        ),
     ],
 )
 def test_lease_rules(spec: dict[str, Any], expected: list[str]) -> None:
     assert create_errors(LEASE, LEASED | {"spec": spec}) == expected
+
+
+def test_coordination_of_leases_is_off_but_for_those_that_have_it() -> None:
+    tree = LEASED | {"spec": {"strategy": "OldestEmulationVersion", "preferredHolder": "b"}}
+    assert created(LEASE, tree)["spec"] == {}
+    new = copy.deepcopy(tree)
+    LEASE.strategy.prepare_update(new, LEASED)
+    assert new["spec"] == {}
+    new = copy.deepcopy(tree)
+    LEASE.strategy.prepare_update(new, tree)
+    assert new == tree
+    why = "Forbidden: may only be specified if `strategy` is defined"
+    assert [str(e) for e in LEASE.strategy.validate(LEASED | {"spec": {"preferredHolder": "b"}})] == [
+        f"spec.preferredHolder: {why}"
+    ]
 
 
 def test_leases_show_their_holder_and_need_a_revision_to_be_updated() -> None:

@@ -161,10 +161,13 @@ def test_an_attachment_is_fixed_and_its_status_bounded() -> None:
     (error,) = update_errors(ATTACHMENT, ATTACHED, {"spec": {"nodeName": "node-2"}})
     assert error.startswith("Invalid spec: ") and error.endswith("field is immutable")
     problem = {"attachError": {"message": "a" * 1025, "errorCode": -1}}
-    assert status_errors(ATTACHMENT, ATTACHED, {"attached": False}, {"attached": True} | problem) == [
+    before = {"attached": False, "attachError": {"errorCode": 1}}
+    assert status_errors(ATTACHMENT, ATTACHED, before, {"attached": True} | problem) == [
         "TooLong status.attachError.message: Too long: may not be more than 262144 bytes",
         "Invalid status.attachError.errorCode: Invalid value: -1: must be between 0 and 2147483647, inclusive",
     ]
+    # A code where there was none is dropped.
+    assert len(status_errors(ATTACHMENT, ATTACHED, {"attached": False}, {"attached": True} | problem)) == 1
 
 
 @pytest.mark.parametrize(

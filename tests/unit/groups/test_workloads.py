@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from sampan.api.groups.apps.controllerrevision import RESOURCE as CONTROLLER_REVISION
 from sampan.api.groups.apps.deployment import RESOURCE as DEPLOYMENT
 from sampan.api.groups.apps.replicaset import RESOURCE as REPLICA_SET
-from sampan.api.resource import Tree
+from sampan.api.resource import Resource, Tree
 from tests.unit.groups.kinds import create_errors, created, defaulted, merged, row, status_errors, update_errors
 from tests.unit.groups.test_pod import CONTAINER, SPEC
 
@@ -165,6 +166,15 @@ def test_a_status_update_keeps_spec_and_labels() -> None:
     new = merged(old, {"metadata": {"labels": {"a": "b"}}, "spec": {"replicas": 5}, "status": {"replicas": 1}})
     DEPLOYMENT.strategy.prepare_status(new, old)
     assert new == old | {"status": {"replicas": 1}}
+
+
+@pytest.mark.parametrize("resource", [DEPLOYMENT, REPLICA_SET], ids=lambda each: each.kind)
+def test_pods_that_terminate_are_counted_by_none_who_did_not_before(resource: Resource) -> None:
+    counted = created(resource, MINIMAL) | {"status": {"replicas": 1, "terminatingReplicas": 1}}
+    for status, kept in (({"replicas": 1}, {"replicas": 1}), (counted["status"], counted["status"])):
+        new = copy.deepcopy(counted)
+        resource.strategy.prepare_status(new, counted | {"status": status})
+        assert new["status"] == kept
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from sampan.api.groups.apps.workloads import (
 )
 from sampan.api.groups.columns import AGE, CONTAINERS, IMAGES, NAME, selector_string
 from sampan.api.groups.core.pod_defaults import default_template
-from sampan.api.groups.strategies import keep_spec_and_labels, keep_status, start_generation
+from sampan.api.groups.strategies import drop_terminating, keep_spec_and_labels, keep_status, start_generation
 from sampan.api.groups.validation.metadata import immutable
 from sampan.api.resource import Column, Resource, Scale, Strategy, Tree
 
@@ -44,6 +44,11 @@ def _prepare_update(new: Tree, old: Tree) -> None:
     annotations, before = new["metadata"].get("annotations", {}), old["metadata"].get("annotations", {})
     changed = new["spec"] != old["spec"] or annotations != before
     new["metadata"]["generation"] = generation + 1 if changed else generation
+
+
+def _prepare_status(new: Tree, old: Tree) -> None:
+    keep_spec_and_labels(new, old)
+    drop_terminating(new, old)
 
 
 def _validate(tree: Tree) -> list[FieldError]:
@@ -121,7 +126,7 @@ RESOURCE = Resource(
     strategy=Strategy(
         prepare_create=start_generation,
         prepare_update=_prepare_update,
-        prepare_status=keep_spec_and_labels,
+        prepare_status=_prepare_status,
         validate=_validate,
         validate_update=_validate_update,
         validate_status=_validate_status,

@@ -12,7 +12,7 @@ from sampan.api.groups.apps.workloads import (
 )
 from sampan.api.groups.columns import AGE, CONTAINERS, IMAGES, NAME, format_selector, selector_string
 from sampan.api.groups.core.pod_defaults import default_template
-from sampan.api.groups.strategies import bump_generation, keep_spec, start_generation
+from sampan.api.groups.strategies import bump_generation, drop_terminating, keep_spec, start_generation
 from sampan.api.groups.validation.metadata import immutable
 from sampan.api.resource import Column, Resource, Scale, Strategy, Tree
 
@@ -45,6 +45,11 @@ def _prepare_create(new: Tree) -> None:
     new["status"] = {"replicas": 0}
 
 
+def _prepare_status(new: Tree, old: Tree) -> None:
+    keep_spec(new, old)
+    drop_terminating(new, old)
+
+
 def _count(part: str, field: str) -> Column:
     names = {"replicas": "Desired" if part == "spec" else "Current", "readyReplicas": "Ready"}
     return Column(names[field], lambda tree, now: tree.get(part, {}).get(field, 0), "integer")
@@ -65,7 +70,7 @@ RESOURCE = Resource(
     strategy=Strategy(
         prepare_create=_prepare_create,
         prepare_update=bump_generation,
-        prepare_status=keep_spec,
+        prepare_status=_prepare_status,
         validate=_validate,
         validate_update=_validate_update,
         validate_status=_validate_status,

@@ -51,7 +51,8 @@ def _prepare_create(new: Tree) -> None:
 
 def _prepare_update(new: Tree, old: Tree) -> None:
     keep_status(new, old)
-    _drop_tolerances(new["spec"])
+    if not any("tolerance" in rules for rules in old["spec"].get("behavior", {}).values()):
+        _drop_tolerances(new["spec"])
 
 
 def _validate(tree: Tree) -> list[FieldError]:

@@ -7,6 +7,20 @@ from sampan.api.errors import FieldError, forbidden_field, invalid
 from sampan.api.groups.columns import AGE, NAME
 from sampan.api.resource import Column, Resource, Strategy, Tree
 
+_COORDINATED = ("strategy", "preferredHolder")
+"""Fields of coordinated leader election, which is off by default."""
+
+
+def _prepare_create(new: Tree) -> None:
+    for field in _COORDINATED:
+        new.get("spec", {}).pop(field, None)
+
+
+def _prepare_update(new: Tree, old: Tree) -> None:
+    for field in _COORDINATED:
+        if field not in old.get("spec", {}):
+            new.get("spec", {}).pop(field, None)
+
 
 def _validate(tree: Tree) -> list[FieldError]:
     spec = tree.get("spec", {})
@@ -36,6 +50,12 @@ RESOURCE = Resource(
     kind="Lease",
     plural="leases",
     definition="io.k8s.api.coordination.v1.Lease",
-    strategy=Strategy(validate=_validate, allow_create_on_update=True, allow_unconditional_update=False),
+    strategy=Strategy(
+        prepare_create=_prepare_create,
+        prepare_update=_prepare_update,
+        validate=_validate,
+        allow_create_on_update=True,
+        allow_unconditional_update=False,
+    ),
     columns=(NAME, Column("Holder", _holder), AGE),
 )

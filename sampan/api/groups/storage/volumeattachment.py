@@ -37,6 +37,9 @@ def _prepare_status(new: Tree, old: Tree) -> None:
     # Of the metadata only what is the server's own may change with the status.
     for field in ("labels", "annotations", "finalizers", "ownerReferences"):
         keep_field(new["metadata"], old["metadata"], field)
+    for field in ("attachError", "detachError"):  # whose codes are an alpha feature, off by default
+        if "errorCode" not in old.get("status", {}).get(field, {}):
+            new.get("status", {}).get(field, {}).pop("errorCode", None)
 
 
 def _validate(tree: Tree) -> list[FieldError]:
