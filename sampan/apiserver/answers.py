@@ -98,7 +98,11 @@ def compressed(request: Request, answer: Response) -> Response:
 
 
 def to_yaml(body: bytes) -> bytes:
-    text: str = yaml.safe_dump(msgspec.json.decode(body), default_flow_style=False, sort_keys=True, allow_unicode=True)
+    return yaml_of(msgspec.json.decode(body))
+
+
+def yaml_of(tree: Any) -> bytes:
+    text: str = yaml.dump(tree, Dumper=yaml.CSafeDumper, default_flow_style=False, sort_keys=True, allow_unicode=True)
     return text.encode()
 
 

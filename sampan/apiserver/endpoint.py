@@ -6,7 +6,7 @@ Reads answer at once, without a task, whenever the caches already stand where co
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from copy import copy
 
 import msgspec
@@ -25,11 +25,11 @@ from sampan.apiserver.config import APIServerConfig
 from sampan.apiserver.filters.authorization import refusal
 from sampan.apiserver.negotiation import (
     CONVERTED,
-    JSON,
     PARTIAL,
     PARTIAL_LIST,
     TABLE,
     WITHOUT_TABLES,
+    YAML,
     Form,
     negotiate,
     negotiate_stream,
@@ -39,7 +39,7 @@ from sampan.apiserver.registry.bodies import decode_as, decode_object
 from sampan.apiserver.registry.deletion import delete, delete_collection
 from sampan.apiserver.registry.generic import Caller, Change, Part, Registry
 from sampan.apiserver.registry.listing import Listed, is_exact
-from sampan.apiserver.registry.longlists import STREAMED_OBJECTS, stream_list
+from sampan.apiserver.registry.longlists import is_long, stream_list
 from sampan.apiserver.registry.metadata import check_names, check_uid, drop_repeated_owners
 from sampan.apiserver.registry.objects import CachedObject
 from sampan.apiserver.registry.options import (
@@ -72,8 +72,6 @@ _RETURNS_DELETED = {
     *("namespaces", "pods", "services", "serviceaccounts", "persistentvolumes", "persistentvolumeclaims", "resourcequotas"),
     *("podtemplates", "csidrivers", "csinodes", "storageclasses", "volumeattachments"),
 }
-
-
 _APPLY_TRIES = 5
 _BAD_REVISION = "invalid resource version: "
 _NO_LIST = "you requested PartialObjectMetadataList, but the requested object is not a list ({})"
@@ -163,11 +161,11 @@ class Endpoint:
             raise StatusError(406, NOT_ACCEPTABLE, _A_LIST.format(_go_type(self.resource, "List")))
         view = self.view_for(form, request)
         metadata = list_metadata(listed.revision, listed.continue_, listed.remaining)
-        if len(listed.objects) > STREAMED_OBJECTS and form.media_type == JSON and not (form.pretty or is_pretty(request)):
-            stream = stream_list(request, view, listed.objects, metadata, self._config.request_timeout_seconds)
-            stream.headers += self._warnings
-            return stream
-        answer = dress(request, whole_list(view, listed.objects, metadata), form)
+        answer: Answer
+        if is_long(listed.objects) and (form.media_type == YAML or not (form.pretty or is_pretty(request))):
+            answer = stream_list(request, view, listed.objects, metadata, self._config.request_timeout_seconds, form.media_type)
+        else:
+            answer = dress(request, whole_list(view, listed.objects, metadata), form)
         answer.headers += self._warnings
         return answer
 
@@ -220,13 +218,14 @@ class Endpoint:
 
         async def produce(sink: Sink) -> None:
             channel = self.hub.channel(view, selection)
-            after, frames, last = revision, [], b""
+            objects: Sequence[CachedObject] = ()
+            after, last = revision, b""
             if starts_with_state:
                 listed = self.registry.lister.now(selection)
-                after = listed.revision
-                frames = [frame("ADDED", view.object(obj)) for obj in listed.objects]
+                after, objects = listed.revision, listed.objects
                 if options.initial_events and options.bookmarks:
                     last = frame("BOOKMARK", view.bookmark(after, initial_end=True))
+            frames = (frame("ADDED", view.object(obj)) for obj in objects)
             watcher = Watcher(self.hub, channel, after, deadline=deadline, bookmarks=options.bookmarks)
             await watcher.run(ColumnsOnce(sink, view) if isinstance(view, TableView) else sink, frames, last)
 

@@ -8,7 +8,7 @@ own pace; the ring is its queue, so a slow watcher costs no memory of its own an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from sampan.api.errors import StatusError
 from sampan.apiserver.registry.objects import ObjectShape
@@ -99,7 +99,7 @@ class Watcher:
         self._wake: asyncio.Future[None] | None = None
         self._live = False
 
-    async def run(self, sink: Sink, initial: Sequence[bytes] = (), last: bytes = b"") -> None:
+    async def run(self, sink: Sink, initial: Iterable[bytes] = (), last: bytes = b"") -> None:
         """Write `initial` and `last`, then every later event until the deadline or the end of the server."""
         self._sink = sink
         self.ended = self._hub.closed
@@ -150,7 +150,8 @@ class Watcher:
         if self._live and self._sink is not None and revision >= self.revision:
             self._sink.write(frame("BOOKMARK", self._channel.view.bookmark(revision, initial_end=False)))
 
-    async def _write_slowly(self, frames: Sequence[bytes]) -> None:
+    async def _write_slowly(self, frames: Iterable[bytes]) -> None:
+        """Frames that are made as they are written: a client that does not read has no copy of all of them."""
         sink = self._sink
         assert sink is not None
         pending: list[bytes] = []
@@ -180,7 +181,7 @@ class Watcher:
                 self._live = True
                 self._hub.join(self._channel, self)
                 return
-            await self._write_slowly([self._channel.encode(events)])
+            await self._write_slowly(self._channel.encode([event]) for event in events)
             self.revision = reached
 
     async def _follow(self) -> None:

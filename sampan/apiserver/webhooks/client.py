@@ -132,7 +132,7 @@ def _network_words(target: _Target, error: ConnectionError) -> str:
 def _decoded(status: int, body: bytes) -> Tree:
     try:
         tree = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if status >= 300:
             raise WebhookCallError(answer_error(status, body)) from None
         raise WebhookCallError(f"couldn't get version/kind; json parse error: {error}") from None
