@@ -138,11 +138,13 @@ class Transport:
         content_type: str = JSON_TYPE,
         headers: Headers = (),
         accept: str = JSON_TYPE,
+        host: str = "",
         deadline_seconds: float = 30.0,
         repeatable: bool = False,
     ) -> HTTPResponse:
-        """The whole answer. `path` is unescaped. `repeatable`: getting it twice does no harm, whatever the method."""
-        head = self._head(method, path, query, body, content_type, headers, accept)
+        """The whole answer. `path` is unescaped, `host` for the Host header, if that is not the URL's. `repeatable`: getting it
+        twice does no harm, whatever the method."""
+        head = self._head(method, path, query, body, content_type, headers, accept, host)
         try:
             async with asyncio.timeout(deadline_seconds):
                 return await self._exchange(method, head, body, repeatable)

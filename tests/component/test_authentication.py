@@ -282,8 +282,7 @@ def test_anybody_in_a_pod_can_fetch_the_keys_that_verify_tokens(api: Api) -> Non
         await make_account(server)
         token = (await issue(server, {"audiences": ["vault"]})).tree["status"]["token"]
         robot = bearing(server, (await issue(server)).tree["status"]["token"])
-        elsewhere = [("Host", "elsewhere.example")]
-        document = (await server.get("/.well-known/openid-configuration", by=robot, headers=elsewhere)).tree
+        document = (await server.get("/.well-known/openid-configuration", by=robot, host="elsewhere.example")).tree
         assert document["issuer"] == ISSUER
         assert document["jwks_uri"] == f"{server.server.url}/openid/v1/jwks"
         keys = jwt.PyJWKSet.from_dict((await server.get("/openid/v1/jwks", by=robot)).tree)
