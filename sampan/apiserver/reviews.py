@@ -70,7 +70,9 @@ def _token_review(context: Context, user: User, review: Tree, namespace: str) ->
     try:
         verified = context.authenticator.by_token(spec["token"], spec.get("audiences") or ())
     except TokenError as error:
-        return {"user": {}, "error": f"[invalid bearer token, {error}]"}
+        # What is no JWT at all is nothing to the one that looks into those.
+        why = f"[invalid bearer token, {error}]" if spec["token"].count(".") == 2 else "invalid bearer token"
+        return {"user": {}, "error": why}
     status: Tree = {"authenticated": True, "user": user_info(verified.user)}
     if verified.audiences:
         status["audiences"] = list(verified.audiences)
@@ -124,6 +126,7 @@ def _local_access_review(context: Context, user: User, review: Tree, namespace: 
 
 def _rules_review(context: Context, user: User, review: Tree, namespace: str) -> Tree:
     wanted = (review.get("spec") or {}).get("namespace", "")
+    review["spec"] = {}  # upstream does not repeat it
     if not wanted:
         raise bad_request("no namespace on request")
     resources: list[Tree] = []
@@ -178,7 +181,8 @@ def _subject(spec: Mapping[str, Any]) -> User:
 
 def _check(resource: Resource, review: Tree, errors: list[FieldError]) -> None:
     if errors:
-        raise invalid_object(resource.kind, resource.group, review["metadata"].get("name", ""), errors)
+        # Upstream says no kind here.
+        raise invalid_object("", resource.group, review["metadata"].get("name", ""), errors)
 
 
 def _subject_errors(spec: Mapping[str, Any]) -> list[FieldError]:

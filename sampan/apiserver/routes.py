@@ -16,6 +16,7 @@ from sampan.lib.http import Answer, Handler, Request, Response, Stream, Upgrade
 
 Reply = Answer | Awaitable[Answer]
 
+_IN_NAMESPACES = ("bindings", "localsubjectaccessreviews")
 _READS = frozenset(("get", "list", "watch"))
 
 
@@ -84,6 +85,8 @@ class Routes:
         virtual = self._virtual.get((info.group, info.version, info.resource))
         if virtual is None:
             return self._later(request, info) if self._custom.may_come(info.group, info.resource) else self._absent(info)
+        if info.resource in _IN_NAMESPACES and not info.namespace:
+            raise page_not_found()
         if request.method != "POST":
             raise method_not_allowed()
         return virtual(request)

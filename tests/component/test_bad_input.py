@@ -280,6 +280,7 @@ def test_a_bad_body_deletes_nothing(api: Api, body: Any, message: str) -> None:
 
 
 PATHS = [
+    ("GET", "/api/v1/bindings", 404, "NotFound"),
     ("GET", "/api/v1/nothing", 404, "NotFound"),
     ("GET", "/api/v1/namespaces/default/nodes", 404, "NotFound"),
     ("GET", "/api/v1/namespaces/default/configmaps/a/nothing", 404, "NotFound"),

@@ -122,6 +122,9 @@ def test_a_stateful_set_is_scaled_and_counted(api: Api) -> None:
         made = await server.request("POST", path, body)
         assert (made.status, made.tree["status"]) == (201, {"replicas": 0, "availableReplicas": 0})
         scale = (await server.get(f"{path}/db/scale")).tree
+        refused = await server.request("PUT", f"{path}/db/scale", {**scale, "spec": {"replicas": -1}})
+        assert refused.message.startswith('Scale.autoscaling "db" is invalid: spec.replicas: ')
+        assert (await server.get(f"{path}/nope/scale")).message == 'statefulsets/scale.apps "nope" not found'
         assert (scale["spec"], scale["status"]) == ({"replicas": 1}, {"replicas": 0, "selector": "app=db"})
         assert (await server.patch(f"{path}/db/scale", {"spec": {"replicas": 4}})).status == 200
         found = (await server.get(f"{path}/db")).tree

@@ -12,6 +12,8 @@ from sampan.lib.http import Answer, Filter, Handler, Request
 # A browser that shows the message must not run what a client put into its URL.
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
+_NOT_TO_BE_GUESSED = (("X-Content-Type-Options", "nosniff"),)
+
 Authorize = Callable[[User, RequestInfo], tuple[bool, str]]
 
 
@@ -20,6 +22,7 @@ def authorization(authorize: Authorize) -> Filter:
         def handle(request: Request) -> Answer | Awaitable[Answer]:
             allowed, reason = authorize(request.user, request.attributes)
             if not allowed:
+                request.answer_headers += _NOT_TO_BE_GUESSED
                 raise refusal(request.user, request.attributes, reason)
             return inner(request)
 

@@ -9,7 +9,7 @@ import msgspec
 
 from sampan.api.apply import ownership as owners
 from sampan.api.decoding import TypeProblem
-from sampan.api.errors import invalid
+from sampan.api.errors import invalid, invalid_object, not_found
 from sampan.api.patch import json_patch, merge_patch
 from sampan.api.resource import Resource, Scale, Tree
 from sampan.api.schema import schema_of
@@ -75,7 +75,11 @@ def scale(endpoint: Endpoint, request: Request, info: RequestInfo) -> Answer | A
 
 
 def _read(endpoint: Endpoint, request: Request, info: RequestInfo) -> Response:
-    obj = endpoint.registry.get(info.namespace, info.name)
+    obj = endpoint.registry.cache.get(info.namespace, info.name)
+    if obj is None:
+        resource = endpoint.resource
+        plural = resource.plural if resource.custom_schema is not None else f"{resource.plural}/scale"
+        raise not_found(plural, resource.group, info.name)
     return _show(request, scale_of(endpoint.registry.tree_of(obj), _rules(endpoint)))
 
 
@@ -169,5 +173,5 @@ def _replicas(wanted: Tree, endpoint: Endpoint, name: str) -> int:
     # A custom resource's are judged with the object, at the field where they are.
     if replicas < 0 and endpoint.resource.custom_schema is None:
         why = "must be greater than or equal to 0"
-        raise endpoint.registry.invalid(name, [invalid("spec.replicas", replicas, why)])
+        raise invalid_object(_KIND.kind, _KIND.group, name, [invalid("spec.replicas", replicas, why)])
     return replicas

@@ -62,7 +62,7 @@ def check(body: Tree, info: RequestInfo, name: str) -> None:
     meta, target = body.get("metadata") or {}, body.get("target") or {}
     own = meta.get("name", "")
     if info.name and own and own != info.name:
-        raise bad_request(f"the name of the object ({own}) does not match the name on the URL ({info.name})")
+        raise bad_request("name in URL does not match name in Binding object")
     if meta.get("namespace") and meta["namespace"] != info.namespace:
         raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
     errors: list[FieldError] = []

@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 
 from sampan.api.errors import FieldError
 from sampan.api.groups.strategies import keep_status
+from sampan.api.groups.validation.metadata import validate_finalizer_name
 from sampan.api.resource import Tree
 from sampan.apiserver.answers import method_not_allowed
 from sampan.apiserver.context import Context
@@ -18,10 +19,10 @@ from sampan.lib.http import Answer, Handler, Request
 
 def finalize(context: Context) -> Handler:
     endpoint = context.endpoints["", "v1", "namespaces"]
-    strategy = context.registry("", "namespaces").resource.strategy
 
     def validate(new: Tree, old: Tree) -> list[FieldError]:
-        return strategy.validate(new)
+        finalizers = enumerate(new.get("spec", {}).get("finalizers", ()))
+        return [error for index, name in finalizers for error in validate_finalizer_name(name, f"spec.finalizers[{index}]")]
 
     part = Part("finalize", keep_status, validate)
 

@@ -79,7 +79,7 @@ def log_options(parameters: dict[str, str], name: str) -> dict[str, str]:
     since = parameters.get("sinceTime", "")
     if since and "sinceSeconds" in numbers:
         errors.append(
-            FieldError("FieldValueForbidden", "", "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified")
+            FieldError("FieldValueForbidden", "[]", "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified")
         )
     elif numbers.get("sinceSeconds", 1) < 1:
         errors.append(invalid("sinceSeconds", numbers["sinceSeconds"], "must be greater than 0"))
