@@ -27,6 +27,7 @@ _RAW = frozenset(("iframe", "noembed", "noframes", "plaintext", "script", "style
 _MAX_TOKEN = 1024 * 1024
 """A longer tag or comment is none that anybody means; what follows is passed on as it is."""
 
+_MAX_ATTRIBUTES = 1000
 _SPACE = " \n\r\t\f"
 _name = re.compile(rf"[^{_SPACE}/>]*").match
 _gap = re.compile(rf"[{_SPACE}/]*").match
@@ -49,11 +50,21 @@ class LinkRewriter:
         self._within = ""
         """The element whose text is being passed."""
         self._given_up = False
+        self._new: list[bytes] = []
+        self._new_bytes = 0
 
     def feed(self, data: bytes) -> bytes:
         if self._given_up:
             return data
-        text, self._held = self._held + data.decode("latin-1"), ""
+        self._new.append(data)
+        self._new_bytes += len(data)
+        # What was no whole token is read again only with a good deal more: bytes that come singly must not cost their square.
+        return self._read() if self._new_bytes * 8 >= len(self._held) else b""
+
+    def _read(self) -> bytes:
+        text, self._held = self._held + b"".join(self._new).decode("latin-1"), ""
+        self._new.clear()
+        self._new_bytes = 0
         out: list[str] = []
         at = 0
         while at < len(text):
@@ -62,15 +73,15 @@ class LinkRewriter:
                 break
             at = end
         self._held = text[at:]
-        if len(self._held) > _MAX_TOKEN:
+        if len(self._held) > _MAX_TOKEN or self._given_up:
             self._given_up = True
             out.append(self._held)
             self._held = ""
         return "".join(out).encode("latin-1")
 
     def finish(self) -> bytes:
-        held, self._held = self._held, ""
-        return held.encode("latin-1")
+        out = self._read()
+        return out + self._held.encode("latin-1")
 
     def _token(self, text: str, at: int, out: list[str]) -> int:
         """Write the token at `at`; returns where it ends, -1 where its end is not here yet."""
@@ -119,19 +130,22 @@ class LinkRewriter:
         name = _matched(_name, text, at + 1)
         position = at + 1 + len(name)
         attributes: dict[str, str] = {}
-        while True:
+        for _ in range(_MAX_ATTRIBUTES):
             position += len(_matched(_gap, text, position))
             if position >= len(text):
                 return -1
             if text[position] == ">":
-                break
+                return self._end_tag(name.lower(), attributes, text, position, out)
             key = _matched(_key, text, position)
             position += len(key)
             value, position = _value(text, position)
             if position < 0:
                 return -1
             attributes.setdefault(key.lower(), value)
-        name = name.lower()
+        self._given_up = True
+        return -1
+
+    def _end_tag(self, name: str, attributes: dict[str, str], text: str, position: int, out: list[str]) -> int:
         out.append(self._written(name, attributes, ends_itself=text[position - 1] == "/"))
         if name in _RAW:
             self._within = name

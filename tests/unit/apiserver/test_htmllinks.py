@@ -61,6 +61,19 @@ def test_a_tag_without_an_end_is_passed_on_before_it_fills_the_memory() -> None:
     assert passed > 1_000_000
 
 
+def test_a_tag_of_countless_attributes_is_passed_on_as_it_is() -> None:
+    links = LinkRewriter(_led)
+    page = b"<a " + b"x " * 5000 + b"><a href=/x>"
+    assert links.feed(page) + links.finish() == page
+
+
+def test_bytes_that_come_one_by_one_cost_no_more_than_their_number() -> None:
+    links = LinkRewriter(_led)
+    page = b"<img src='" + b"x" * 300_000 + b"'><a href=/x>"
+    found = b"".join(links.feed(page[at : at + 1]) for at in range(len(page))) + links.finish()
+    assert found == b'<img src="' + b"x" * 300_000 + f'"><a href="{_PREFIX}/x">'.encode()
+
+
 @pytest.mark.parametrize(("coding", "bits"), [("gzip", 31), ("deflate", -15)])
 def test_compressed_pages_are_rewritten_too(coding: str, bits: int) -> None:
     pack = zlib.compressobj(wbits=bits)
