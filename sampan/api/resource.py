@@ -50,6 +50,8 @@ class Strategy:
     validate_status: Callable[[Tree, Tree], list[FieldError]] = _valid
     validate_change: Callable[[Tree, Tree], list[FieldError]] | None = None
     warn: Callable[[Tree, Tree | None], list[str]] | None = None
+    warn_status: Callable[[Tree], list[str]] | None = None
+    """Of a new status."""
     allow_create_on_update: bool = False
     allow_unconditional_update: bool = True
     default_grace_seconds: Callable[[Tree], int] | None = None

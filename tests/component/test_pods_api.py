@@ -254,3 +254,16 @@ def test_the_row_of_a_finished_pod_says_so(api: Api, phase: str, message: str) -
         assert row["conditions"] == [{"type": "Completed", "status": "True", "reason": phase, "message": message}]
 
     api(scenario)
+
+
+def test_a_status_is_warned_of(api: Api) -> None:
+    async def scenario(server: Served) -> None:
+        await make_account(server)
+        await server.create("pods", pod())
+        answer = await server.patch(P + "/status", {"status": {"podIP": "FD00::1", "podIPs": [{"ip": "FD00::1"}]}})
+        assert answer.status == 200
+        (warning,) = answer.header("warning")
+        assert r"status.podIPs[0].ip: IPv6 address \"FD00::1\" should be in RFC 5952 canonical format" in warning
+        assert (await server.patch(P, {"metadata": {"labels": {"a": "b"}}})).header("warning") == []
+
+    api(scenario)

@@ -342,6 +342,8 @@ class Registry:
                 raise self.invalid(name, errors)
             if part is self.main and resource.strategy.warn is not None:
                 by.warnings += resource.strategy.warn(tree, old)
+            if part.subresource == "status" and resource.strategy.warn_status is not None:
+                by.warnings += resource.strategy.warn_status(tree)
             is_same = tree == old and are_same(managed, held) and not current.outdated
             put(tree, managed)
             put(old, held)

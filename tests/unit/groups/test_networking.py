@@ -158,6 +158,7 @@ def test_the_parent_of_an_address_is_fixed() -> None:
 
 
 def test_addresses_in_a_table() -> None:
+    assert list(row(ADDRESS, address())) == ["Name", "ParentRef"]
     assert row(ADDRESS, address(namespace="default"))["ParentRef"] == "services/default/web"
     assert (
         row(ADDRESS, address(group="gateway.example.com", resource="gateways"))["ParentRef"]

@@ -182,6 +182,18 @@ def test_what_belongs_to_another_type_goes_with_it() -> None:
     assert not {"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"} & spec.keys()
 
 
+def test_a_load_balancer_that_gets_no_more_node_ports_keeps_its_own() -> None:
+    old = service(type="LoadBalancer", ports=[{"port": 80, "nodePort": 30080}], **ALLOCATED)
+    for change in ({}, {"ports": [{"port": 80}]}):
+        spec = updated(old, {"spec": {"allocateLoadBalancerNodePorts": False} | change})
+        assert [port.get("nodePort") for port in spec["ports"]] == [30080]
+    spec = updated(service(type="ClusterIP", **ALLOCATED), {"spec": {"type": "ExternalName", "clusterIP": "10.96.0.8"}})
+    assert (spec["clusterIP"], "clusterIPs" in spec) == ("10.96.0.8", True)
+    ports = [{"port": 80, "nodePort": 30080, "name": "a"}, {"port": 81, "nodePort": 30081, "name": "b"}]
+    spec = updated(service(type="NodePort", ports=ports, **ALLOCATED), {"spec": {"type": "ClusterIP", "ports": ports[:1]}})
+    assert "nodePort" not in spec["ports"][0]
+
+
 def test_a_service_that_is_no_load_balancer_any_more_loses_its_ingress() -> None:
     before = created(SERVICE, service(type="LoadBalancer")) | {"status": {"loadBalancer": {"ingress": [{"ip": "1.2.3.4"}]}}}
     after = defaulted(SERVICE, merged(before, {"spec": {"type": "ClusterIP"}}))

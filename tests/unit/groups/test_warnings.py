@@ -6,6 +6,7 @@ import pytest
 
 from sampan.api.groups.core.endpoints import RESOURCE as ENDPOINTS
 from sampan.api.groups.core.node import RESOURCE as NODE
+from sampan.api.groups.core.pod import RESOURCE as POD
 from sampan.api.groups.core.service import RESOURCE as SERVICE
 from sampan.api.groups.core.serviceaccount import RESOURCE as ACCOUNT
 from sampan.api.groups.discovery.endpointslice import RESOURCE as SLICE
@@ -147,3 +148,28 @@ def test_topology_of_old_and_hints_of_nodes_are_dropped_from_slices() -> None:
     }
     tree = created(SLICE, merged(NAMED, {"addressType": "IPv4", "endpoints": [endpoint]}))
     assert tree["endpoints"] == [{"addresses": ["10.0.0.1"], "hints": {"forZones": [{"name": "a"}]}}]
+
+
+@pytest.mark.parametrize(
+    ("resource", "status", "expected"),
+    [
+        (SERVICE, {"loadBalancer": {"ingress": [{"hostname": "a.b"}, {"ip": "10.0.0.1"}]}}, []),
+        (
+            SERVICE,
+            {"loadBalancer": {"ingress": [{"ip": "FD00::1"}]}},
+            ['status.loadBalancer.ingress[0]: IPv6 address "FD00::1" should be in RFC 5952 canonical format ("fd00::1")'],
+        ),
+        (POD, {"podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}], "hostIPs": [{"ip": "192.168.0.10"}]}, []),
+        (
+            POD,
+            {"podIPs": [{"ip": "10.0.0.01"}], "hostIPs": [{"ip": "::ffff:10.0.0.1"}]},
+            [
+                f'status.podIPs[0].ip: non-standard IP address "10.0.0.01" {LATER} "10.0.0.1"',
+                f'status.hostIPs[0].ip: non-standard IP address "::ffff:10.0.0.1" {LATER} "10.0.0.1"',
+            ],
+        ),
+    ],
+)
+def test_addresses_in_statuses(resource: Resource, status: Tree, expected: list[str]) -> None:
+    assert resource.strategy.warn_status is not None
+    assert resource.strategy.warn_status({"status": status}) == expected

@@ -11,7 +11,7 @@ from sampan.api.groups.core.pod_defaults import default_pod
 from sampan.api.groups.core.pod_parts import count_generation, qos_class
 from sampan.api.groups.core.pod_validation import validate_pod, validate_pod_status, validate_pod_update
 from sampan.api.groups.strategies import keep_field, keep_spec
-from sampan.api.groups.validation.podwarnings import warn_of_name, warn_of_pod
+from sampan.api.groups.validation.podwarnings import warn_of_name, warn_of_pod, warn_of_pod_status
 from sampan.api.resource import Resource, Strategy, Tree
 
 _NAME = (
@@ -136,6 +136,7 @@ RESOURCE = Resource(
         validate_status=validate_pod_status,
         default_grace_seconds=default_grace_seconds,
         warn=_warn,
+        warn_status=warn_of_pod_status,
     ),
     default=default_pod,
     columns=COLUMNS,

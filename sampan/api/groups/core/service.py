@@ -13,7 +13,7 @@ from sampan.api.groups.core.service_validation import (
     validate_service_status,
     validate_service_update,
 )
-from sampan.api.groups.core.service_warnings import warn_of_service
+from sampan.api.groups.core.service_warnings import warn_of_service, warn_of_service_status
 from sampan.api.groups.strategies import keep_field, keep_spec
 from sampan.api.resource import Column, Resource, Strategy, Tree
 
@@ -98,9 +98,8 @@ def _carry_over(spec: Tree, before: Tree) -> None:
 
 
 def _needs_node_port(spec: Tree) -> bool:
-    if spec["type"] == "NodePort":
-        return True
-    return spec["type"] == "LoadBalancer" and bool(spec.get("allocateLoadBalancerNodePorts", True))
+    """A load balancer that is to get no more node ports keeps those it has."""
+    return spec["type"] in ("NodePort", "LoadBalancer")
 
 
 def _node_ports(spec: Tree) -> set[int]:
@@ -121,9 +120,11 @@ def _carry_node_ports(spec: Tree, before: Tree) -> None:
 def _drop_of_other_type(spec: Tree, before: Tree) -> None:
     """When the type changes, what belonged to the old type goes, unless the client set it anew."""
     if before["type"] in _CLUSTER_TYPES and spec["type"] not in _CLUSTER_TYPES:
-        _drop_unchanged(spec, before, "clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
+        if all(spec.get(field) == before.get(field) for field in ("clusterIP", "clusterIPs")):
+            _drop_unchanged(spec, before, "clusterIP", "clusterIPs")
+        _drop_unchanged(spec, before, "ipFamilies", "ipFamilyPolicy")
     gives_up_node_ports = _needs_node_port(before) and not _needs_node_port(spec)
-    if gives_up_node_ports and _node_ports(spec) == _node_ports(before):
+    if gives_up_node_ports and _node_ports(spec) <= _node_ports(before):
         for port in spec.get("ports", ()):
             port.pop("nodePort", None)
     if needs_health_check(before) and not needs_health_check(spec):
@@ -192,6 +193,7 @@ RESOURCE = Resource(
         validate_update=validate_service_update,
         validate_status=validate_service_status,
         warn=warn_of_service,
+        warn_status=warn_of_service_status,
         allow_create_on_update=True,
     ),
     default=_default,

@@ -9,6 +9,11 @@ TOPOLOGY_MODE = "service.kubernetes.io/topology-mode"
 TOPOLOGY_HINTS = "service.kubernetes.io/topology-aware-hints"
 
 
+def warn_of_service_status(new: Tree) -> list[str]:
+    points = enumerate(new.get("status", {}).get("loadBalancer", {}).get("ingress", ()))
+    return [why for i, point in points for why in warn_of_ip(point.get("ip", ""), f"status.loadBalancer.ingress[{i}]")]
+
+
 def warn_of_service(new: Tree, old: Tree | None) -> list[str]:
     spec = new["spec"]
     warnings: list[str] = []

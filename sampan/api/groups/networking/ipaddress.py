@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sampan.api import names
 from sampan.api.errors import FieldError, GoText, invalid, required
-from sampan.api.groups.columns import AGE, NAME, NONE
+from sampan.api.groups.columns import NAME, NONE
 from sampan.api.groups.networking.references import validate_segment
 from sampan.api.groups.validation.metadata import IMMUTABLE
 from sampan.api.groups.validation.ranges import strict_ip
@@ -60,6 +60,6 @@ RESOURCE = Resource(
     short=("ip",),
     namespaced=False,
     strategy=Strategy(validate=_validate, validate_update=_validate_update),
-    columns=(NAME, Column("ParentRef", _parent), AGE),
+    columns=(NAME, Column("ParentRef", _parent)),
     name_is_valid=_name_is_valid,
 )

@@ -52,6 +52,16 @@ def warn_of_name(tree: Tree, why: str = NAME_OF_PODS) -> list[str]:
     return [f"{why}[{' '.join(problems)}]"] if problems else []
 
 
+def warn_of_pod_status(tree: Tree) -> list[str]:
+    status = tree.get("status", {})
+    return [
+        why
+        for field in ("podIPs", "hostIPs")
+        for index, address in enumerate(status.get(field, ()))
+        for why in warn_of_ip(address.get("ip", ""), f"status.{field}[{index}].ip")
+    ]
+
+
 def warn_of_template(template: Tree, path: str) -> list[str]:
     """Of a pod template that stands at `path`."""
     return warn_of_pod(template.get("spec", {}), template.get("metadata", {}), f"{path}.")

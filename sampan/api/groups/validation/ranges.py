@@ -15,6 +15,8 @@ from sampan.api.errors import FieldError, invalid
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_plain = re.compile(r"((0|[1-9][0-9]{0,2})(\.(?!$)|$)){4}").fullmatch
+"""Whatever else it is, written as it should be."""
 _dotted = re.compile(r"[0-9]+(\.[0-9]+){3}").fullmatch
 
 
@@ -99,6 +101,8 @@ def validate_sloppy_cidr(value: str, path: str) -> list[FieldError]:
 
 def warn_of_ip(value: str, path: str) -> list[str]:
     """GetWarningsForIP, of a value that is valid."""
+    if _plain(value):
+        return []
     address = sloppy_ip(value)
     if address is None:
         return []
