@@ -43,6 +43,7 @@ class _Resource(Struct):
 
 class _Version(Struct):
     version: str
+    freshness: str = ""
     resources: list[_Resource] = field(default_factory=list)
 
 
@@ -56,12 +57,17 @@ class _Groups(Struct):
     items: list[_Group] = field(default_factory=list)
 
 
-async def discover(client: Client) -> list[Served]:
-    """Raises StatusError, ConnectionError, TimeoutError."""
+async def discover(client: Client, stale: list[str] | None = None) -> list[Served]:
+    """`stale` gets the group versions whose server does not tell what it serves: there may be more than is known.
+
+    Raises StatusError, ConnectionError, TimeoutError.
+    """
     found: dict[tuple[str, str], Served] = {}
     for root in ("/api", "/apis"):
         body = await client.request("GET", root, accept=AGGREGATED)
         groups = decode(_Groups, body)
+        if stale is not None:
+            stale += [f"{g.metadata.name}/{v.version}" for g in groups.items for v in g.versions if v.freshness == "Stale"]
         served = _aggregated(groups) if groups.kind == "APIGroupDiscoveryList" else await _classic(client, root, body)
         for entry in served:
             found.setdefault((entry.api.group, entry.api.plural), entry)  # versions come in order of preference

@@ -64,18 +64,27 @@ async def reconcile(ctx: Context, key: Key) -> Requeue | None:
 
 async def delete_content(ctx: Context, namespace: str) -> Remains:
     remains = Remains()
+    stale: list[str] = []
     try:
-        served = await discover(ctx.client)
+        served = await discover(ctx.client, stale)
     except StatusError as error:
         remains.discovery_failure = error.message
         return remains
+    if stale:  # What the namespace may hold there is not forgotten: it waits, while the rest is deleted.
+        remains.discovery_failure = _incomplete(sorted(stale))
     wanted = [s for s in served if s.api.namespaced and {"list", "delete"} <= s.verbs]
     for resources in (filter(_is_pods, wanted), (s for s in wanted if not _is_pods(s))):
         for resource in resources:
             await _delete_all(ctx, resource, namespace, remains)
-        if not remains.nothing:
+        if remains.resources or remains.failures:
             break
     return remains
+
+
+def _incomplete(versions: list[str]) -> str:
+    why = ", ".join(f"{version}: stale GroupVersion discovery: {version}" for version in versions)
+    found = f"unable to retrieve the complete list of server APIs: {why}"
+    return f"Discovery failed for some groups, {len(versions)} failing: {found}"
 
 
 async def _delete_all(ctx: Context, resource: Served, namespace: str, remains: Remains) -> None:
@@ -118,7 +127,7 @@ def plan_status(namespace: Namespace, remains: Remains, now: float) -> Namespace
 def plan_conditions(remains: Remains) -> Iterable[NamespaceCondition]:
     yield _condition(
         "NamespaceDeletionDiscoveryFailure",
-        ("DiscoveryFailed", f"Discovery failed: {remains.discovery_failure}") if remains.discovery_failure else None,
+        ("DiscoveryFailed", remains.discovery_failure) if remains.discovery_failure else None,
         ("ResourcesDiscovered", "All resources successfully discovered"),
     )
     yield _condition(

@@ -1,10 +1,25 @@
 from __future__ import annotations
 
+import json
+
 from sampan.api.types.core_v1 import ConfigMap, Namespace, Pod, ServiceAccount
 from sampan.api.types.meta_v1 import ObjectMeta
 from tests.component.conftest import Api
 from tests.component.controllers.world import World, template, world
 from tests.unit.fakeapi import run
+
+APISERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
+FAR = {
+    "metadata": {"name": "v1.far.example.com"},
+    "spec": {
+        "group": "far.example.com", "version": "v1", "groupPriorityMinimum": 1, "versionPriority": 1,
+        "insecureSkipTLSVerify": True, "service": {"name": "nobody", "namespace": "shop"},
+    },
+}  # fmt: skip
+UNTOLD = (
+    "Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: "
+    "far.example.com/v1: stale GroupVersion discovery: far.example.com/v1"
+)
 
 
 async def make(w: World, name: str = "shop") -> Namespace:
@@ -45,6 +60,25 @@ def test_a_deleted_namespace_takes_its_content_with_it(api: Api) -> None:
             await w.gone(Namespace, "shop", "")
             for cls in (ConfigMap, Pod, ServiceAccount):
                 assert (await w.client.list(cls, "shop")).items == []
+
+    run(work())
+
+
+def test_a_namespace_waits_for_servers_that_do_not_tell_what_they_have_in_it(api: Api) -> None:
+    async def work() -> None:
+        async with world(api) as w:
+            await make(w)
+            await w.client.request("POST", APISERVICES, body=json.dumps(FAR).encode())
+            await w.client.delete(Namespace, "shop")
+
+            async def waits() -> bool:
+                status = (await w.client.get(Namespace, "shop")).status
+                return any(c.type == "NamespaceDeletionDiscoveryFailure" and c.message == UNTOLD for c in status.conditions)
+
+            await w.until(waits)
+            await w.gone(ServiceAccount, "default", "shop")
+            await w.client.request("DELETE", f"{APISERVICES}/v1.far.example.com")
+            await w.gone(Namespace, "shop", "")
 
     run(work())
 
