@@ -36,7 +36,7 @@ from sampan.apiserver.negotiation import (
 )
 from sampan.apiserver.registry.applying import APPLY_PATCH, Configuration
 from sampan.apiserver.registry.bodies import decode_as, decode_object
-from sampan.apiserver.registry.deletion import delete, delete_collection
+from sampan.apiserver.registry.deletion import delete, delete_collection, success_of
 from sampan.apiserver.registry.generic import Caller, Change, Part, Registry
 from sampan.apiserver.registry.listing import Listed, is_exact
 from sampan.apiserver.registry.longlists import is_long, stream_list
@@ -108,16 +108,23 @@ class Endpoint:
 
     def get(self, request: Request, info: RequestInfo) -> Reply:
         if not request.query and self._feed.local:
-            return self._show(request, self.registry.get(info.namespace, info.name))
+            return self._show(request, self._found(request, info))
         asked = request.parameters().get("resourceVersion", "") if request.query else ""
         wanted = revision_to_get(asked)
         if wanted <= self._feed.revision and (self._feed.local or asked):
-            return self._show(request, self.registry.get(info.namespace, info.name))
+            return self._show(request, self._found(request, info))
         return self._get_later(request, info, wanted)
 
     async def _get_later(self, request: Request, info: RequestInfo, wanted: int) -> Answer:
         await self._reach(wanted)
-        return self._show(request, self.registry.get(info.namespace, info.name))
+        return self._show(request, self._found(request, info))
+
+    def _found(self, request: Request, info: RequestInfo) -> CachedObject:
+        try:
+            return self.registry.get(info.namespace, info.name)
+        except StatusError:
+            self._form(request)  # that there is no form for an answer is said before that there is no object
+            raise
 
     async def _reach(self, wanted: int) -> None:
         if wanted:
@@ -350,7 +357,7 @@ class Endpoint:
         by = Caller(request.user, options.dry_run, request.attributes.warnings)
         found = await delete(self.registry, info.namespace, info.name, options, by)
         if found.gone and (self.resource.plural not in _RETURNS_DELETED or self.resource.custom_schema is not None):
-            answer = dress(request, _encode(_success(self.resource, found.object)), form)
+            answer = dress(request, _encode(success_of(self.resource, found.object)), form)
             answer.headers += self._warnings
             return answer
         return self._show(request, found.object, 202 if options.orphan is False and not found.gone else 200)
@@ -387,14 +394,3 @@ def _broken(error: StatusError) -> Stream:
         sink.write(frame("ERROR", _encode(error.status())))
 
     return Stream(produce)
-
-
-def _success(resource: Resource, obj: CachedObject) -> Tree:
-    details = {"name": obj.name, "group": resource.group, "kind": resource.plural, "uid": obj.tree()["metadata"].get("uid", "")}
-    return {
-        "kind": "Status",
-        "apiVersion": "v1",
-        "metadata": {},
-        "status": "Success",
-        "details": {key: value for key, value in details.items() if value},
-    }

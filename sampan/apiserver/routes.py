@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 
-from sampan.api.errors import page_not_found
+from sampan.api.errors import not_found, page_not_found
 from sampan.apiserver.answers import method_not_allowed, text_answer
 from sampan.apiserver.context import Context
 from sampan.apiserver.custom.serving import CustomResources
@@ -149,4 +149,6 @@ class Routes:
             raise method_not_allowed()
         if info.subresource == "scale" and resource.scale is not None:
             return scale(endpoint, request, info)
+        if resource.custom_schema is not None:
+            raise not_found(resource.plural, resource.group, info.name)
         raise page_not_found()

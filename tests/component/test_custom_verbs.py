@@ -249,3 +249,33 @@ def test_a_scale_below_zero_is_refused_at_the_field_of_the_object(api: Api) -> N
         )
 
     api(scenario)
+
+
+_CHANGED: list[tuple[Tree, int, str]] = [
+    ({"kind": "X"}, 422, 'X.stable.example.com "a" is invalid: kind: Invalid value: "X": must be CronTab'),
+    ({"apiVersion": "v1"}, 422,
+     'CronTab "a" is invalid: apiVersion: Invalid value: "v1": must be stable.example.com/v1'),
+    ({"metadata": None}, 400, "the name of the object (a based on URL) was undeterminable: name must be provided"),
+]  # fmt: skip
+
+
+def test_a_patch_that_makes_something_else_of_an_object_is_refused_in_upstreams_words(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        await define(served, crd())
+        await served.request("POST", crons(), cron("a"))
+        for patch, status, message in _CHANGED:
+            refused = await served.patch(crons(name="a"), patch)
+            assert (refused.status, refused.message) == (status, message)
+
+    api(scenario)
+
+
+def test_what_is_not_there_is_told_after_how_it_would_be_shown(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        await define(served, crd())
+        assert (await served.get(crons(name="none"), accept="text/plain")).status == 406
+        for path in (crons(name="none"), crons(name="none", subresource="nothing")):
+            missing = await served.get(path)
+            assert (missing.status, missing.message) == (404, 'crontabs.stable.example.com "none" not found')
+
+    api(scenario)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import yaml
+
 from tests.upstream.generic_wire import Reply
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -18,6 +20,8 @@ _REVISIONS = (
     re.compile(r"(?<=in record \()\d+"),
     re.compile(r"(?<=Too large resource version: )\d+, current: \d+"),
 )
+# A whole object in a message, whose fields come in another order.
+_PATCHED = re.compile(r'(?<=Invalid value: )"\{.*\}"(?=:)', re.DOTALL)
 # A bad value in a message: 1.33 prints it as Go, later versions as JSON.
 _BAD_VALUE = re.compile(
     r"(?<= value: )(?:(?:map\[string\]|\[\])*(?:interface \{\}|[a-zA-Z.]+)(?=[({])|(?=[\[{])|\"?null\"?(?=:|$))"
@@ -40,11 +44,17 @@ def differences(upstream: Reply, ours: Reply) -> list[str]:
     for name in sorted(theirs.keys() | mine.keys()):
         if not _are_alike(theirs.get(name, []), mine.get(name, [])):
             found.append(f"header {name}: {theirs.get(name)} | {mine.get(name)}")
+    if _is_yaml(upstream) and _is_yaml(ours):
+        return found + list(_unlike(normal(yaml.safe_load(upstream.body)), normal(yaml.safe_load(ours.body)), ""))
     if upstream.tree is None or ours.tree is None:
         if (first := plain(upstream.body.decode(errors="replace"))) != (second := plain(ours.body.decode(errors="replace"))):
             found.append(f"body: {first!r} | {second!r}")
         return found
     return found + list(_unlike(normal(upstream.tree), normal(ours.tree), ""))
+
+
+def _is_yaml(reply: Reply) -> bool:
+    return reply.headers.get("content-type") == ["application/yaml"]
 
 
 def _are_alike(theirs: list[str], ours: list[str]) -> bool:
@@ -86,6 +96,7 @@ def _owner(entry: Any) -> tuple[str, ...]:
 def plain(text: str) -> str:
     # The server is a manager by the name of its process.
     text = text.replace("apiextensions-apiserver", "kube-apiserver")
+    text = _PATCHED.sub("<object>", text)
     text = _ADDRESS.sub(
         "<address>", _GENERATED.sub("gen<random>", _HASH.sub("<hash>", _UID.sub("<uid>", _TIME.sub("<time>", text))))
     )

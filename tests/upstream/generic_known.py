@@ -27,6 +27,25 @@ KNOWN: tuple[tuple[str, str, str], ...] = (
     ("", r"resourceVersion: Invalid value: 0:|'Invalid value: 0: must be specified", "1.33 prints the number in hex"),
     ("", r"application/vnd.kubernetes.protobuf", "answers are not given in protobuf"),
     ("^DELETE", r"DeleteOptions", "bodies that are none are told of in other words"),
+    (
+        "",
+        r"404 page not found|text/plain; charset=utf-8|^header x-content-type-options",
+        "a path of nobody is a kube-apiserver's 404",
+    ),
+    (r" /(version|openapi/v3|apis/?|none)( |$|\?)", r"", "another program's version, groups and documents"),
+    (
+        r"^TRACE|vnd.kubernetes.protobuf|^HEAD|^OPTIONS|application/vnd.kubernetes.protobuf POST",
+        r"",
+        "no such methods and forms here",
+    ),
+    (
+        r"^(POST|PUT|PATCH|DELETE) /apis/path.example.com(/v1/paths|/v1/namespaces/default/paths(/a(/status)?)?)?$",
+        r"",
+        "405 for them all",
+    ),
+    (r'"op": "(odd|add)"', r"", "errors of JSON patches are worded otherwise"),
+    (r"/paths(/\.\.|//a)$|/proxy/paths$", r"", "paths that no client writes"),
+    ("openapi v2 paths", r"/scale\.", "the scale's own kind rather than that of what is scaled"),
     ("customresourcedef", r"google\.protobuf\.Timestamp", "messages cannot be constructed here"),
     ("customresourcedef", r"^header warning: .*unrecognized format", "1.34 warns of formats it does not know"),
     (

@@ -22,7 +22,7 @@ JSON, YAML = "application/json", "application/yaml"
 MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
 JSON_PATCH, APPLY = "application/json-patch+json", "application/apply-patch+yaml"
 
-_own = re.compile(r"(?<=resourceVersion)=\d+|(?<=continue)=[\w%-]+")
+_own = re.compile(r"(?<=resourceVersion)=\d+|(?<=hash)=[0-9A-F]+|(?<=continue)=[\w%-]+")
 """What of a request differs with the server: its revisions."""
 
 
@@ -95,9 +95,7 @@ class Side:
         try:
             answer = self._exchange(method, target, raw, sent)
         except (http.client.HTTPException, ConnectionError):
-            self._connection.close()
-            self._connection = self._connect()
-            answer = self._exchange(method, target, raw, sent)
+            answer = self._exchange_anew(method, target, raw, sent)
         status, found, content = answer
         if found.get("content-encoding") == ["gzip"]:
             content = gzip.decompress(content)
@@ -157,6 +155,16 @@ class Side:
     def gone(self, path: str) -> None:
         wait_until(f"{path} is gone", lambda: self.ask("GET", path).status == 404)
 
+    def note(self, what: str, tree: Any) -> None:
+        """Record what was found in some other way than by an answer as a whole."""
+        self.replies.append(Reply(what, 0, {}, b"", tree))
+
+    def await_document(self, name: str) -> Tree:
+        """The index of OpenAPI documents, once it has this one."""
+        wait_until(f"{name} is published", lambda: name in self.ask("GET", "/openapi/v3")["paths"])
+        index: Tree = self.ask("GET", "/openapi/v3").tree
+        return index
+
     def until(self, path: str, holds: Callable[[Reply], bool], **options: Any) -> Reply:
         """Look at `path` until `holds`; the last look is recorded."""
         found: list[Reply] = []
@@ -172,6 +180,19 @@ class Side:
     def _connect(self) -> http.client.HTTPSConnection:
         parts = urlsplit(self.config.server)
         return http.client.HTTPSConnection(parts.hostname or "", parts.port, context=self._tls, timeout=30)
+
+    def _exchange_anew(
+        self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, dict[str, list[str]], bytes]:
+        """On another connection, as the last may have been closed; status 0 where the server has no answer to this."""
+        self._connection.close()
+        self._connection = self._connect()
+        try:
+            return self._exchange(method, target, body, headers)
+        except (http.client.HTTPException, ConnectionError):
+            self._connection.close()
+            self._connection = self._connect()
+            return 0, {}, b""
 
     def _exchange(
         self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]

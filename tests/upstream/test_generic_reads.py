@@ -84,17 +84,54 @@ def test_selectors_pick_alike(both: Both) -> None:
     def scenario(side: Side) -> None:
         path = filled(side, "Picked", selectableFields=SELECTABLE)
         for fields in (
-            "spec.a=x", "spec.a!=x", "spec.a=", "spec.n=2", "spec.b=true", "spec.b=false", "spec.f=1.5", "spec.a==y",
-            "metadata.name=o1", "metadata.namespace=default", "metadata.namespace=other", "metadata.name!=o1,spec.a=x",
-            "metadata.labels.a=b", "spec", "spec.a", "=x", "spec.a=x,", "spec.a in (x)", "nothing=x", "status.phase=x", "spec.a=\\", "spec.a=x\\,y",
+            "spec.a=x",
+            "spec.a!=x",
+            "spec.a=",
+            "spec.n=2",
+            "spec.b=true",
+            "spec.b=false",
+            "spec.f=1.5",
+            "spec.a==y",
+            "metadata.name=o1",
+            "metadata.namespace=default",
+            "metadata.namespace=other",
+            "metadata.name!=o1,spec.a=x",
+            "metadata.labels.a=b",
+            "spec",
+            "spec.a",
+            "=x",
+            "spec.a=x,",
+            "spec.a in (x)",
+            "nothing=x",
+            "status.phase=x",
+            "spec.a=\\",
+            "spec.a=x\\,y",
             "kind=Picked",
-        ):  # fmt: skip
+        ):
             side.get(path, fieldSelector=fields)
         for labels in (
-            "even=True", "even!=True", "even in (True,x)", "even notin (True)", "even", "!even", "even==False,example.com/a=v1",
-            "even=", "a=b=c", "in (a)", "even in ()", "even in True", "even>1", "even>x", "-a=b", "even=-", ",", "even=True,", "even in (a", "é=1",
+            "even=True",
+            "even!=True",
+            "even in (True,x)",
+            "even notin (True)",
+            "even",
+            "!even",
+            "even==False,example.com/a=v1",
+            "even=",
+            "a=b=c",
+            "in (a)",
+            "even in ()",
+            "even in True",
+            "even>1",
+            "even>x",
+            "-a=b",
+            "even=-",
+            ",",
+            "even=True,",
+            "even in (a",
+            "é=1",
             "example.com/a in (v0, v1),even",
-        ):  # fmt: skip
+        ):
             side.get(path, labelSelector=labels)
         side.get(path.replace("/namespaces/default", ""), fieldSelector="spec.a=x")
         side.watch(path, fieldSelector="spec.a=x")

@@ -230,3 +230,15 @@ def _bump_generation(meta: Tree) -> None:
     """Controllers may have to act otherwise on an object that is being deleted, so that is a new generation."""
     if meta.get("generation"):
         meta["generation"] += 1
+
+
+def success_of(resource: Resource, obj: CachedObject) -> Tree:
+    """The Status that says what was deleted."""
+    details = {"name": obj.name, "group": resource.group, "kind": resource.plural, "uid": obj.tree()["metadata"].get("uid", "")}
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+        "details": {key: value for key, value in details.items() if value},
+    }

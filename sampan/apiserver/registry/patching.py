@@ -106,7 +106,9 @@ def patch_change(request: Request, resource: Resource, options: WriteOptions, wa
         said = _said_of_trees if kind == STRATEGIC_PATCH else str
         tree = _checked(patched, surprises, shown, said, resource, options, warnings)
         # A strategic merge patch is of the typed object, which is what it is, whatever its fields say.
-        if kind != STRATEGIC_PATCH and (why := other_kind(tree, resource)):
+        if resource.custom_schema is not None:
+            _check_custom_kind(tree, resource)
+        elif kind != STRATEGIC_PATCH and (why := other_kind(tree, resource)):
             raise invalid_patch(shown(), why)
         tree.update({field: old[field] for field in ("kind", "apiVersion") if field in old})
         _check_identity(tree, old, resource)
@@ -195,6 +197,16 @@ def _go(value: Any) -> str:
     return "<nil>" if value is None else str(value)
 
 
+def _check_custom_kind(tree: Tree, resource: Resource) -> None:
+    """What a custom object says that it is goes with its other fields. Raises StatusError 422."""
+    wanted = {"kind": resource.kind, "apiVersion": resource.group_version}
+    said = {field: tree.get(field) or value for field, value in wanted.items()}
+    errors = [invalid(field, said[field], f"must be {wanted[field]}") for field in wanted if said[field] != wanted[field]]
+    if errors:
+        group = said["apiVersion"].rpartition("/")[0]
+        raise invalid_object(said["kind"], group, (tree.get("metadata") or {}).get("name", ""), errors)
+
+
 def other_kind(tree: Tree, resource: Resource) -> str:
     """Why an outcome that says so is no object of the resource."""
     try:
@@ -209,5 +221,7 @@ def _check_identity(tree: Tree, old: Tree, resource: Resource) -> None:
     meta = tree.setdefault("metadata", {})
     place_in_namespace(meta, resource, old["metadata"].get("namespace", ""))
     name, own = old["metadata"]["name"], meta.get("name", "")
+    if not own:
+        raise bad_request(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
     if own != name:
         raise bad_request(f"the name of the object ({own}) does not match the name on the URL ({name})")
