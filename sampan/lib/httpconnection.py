@@ -29,7 +29,7 @@ log = get_logger("http")
 LINGER_SECONDS = 1.0
 JOIN_BYTES = 128 * 1024
 """Above this a body is handed over uncopied, at the price of a TLS record for the head."""
-_request_line = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ /[^ ]* HTTP/1\.[01]\r\n").match
+_request_line = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ /[!-~]* HTTP/1\.[01]\r\n").match
 MAX_QUEUED = 32  # pipelined requests held before reading stops
 MAX_QUEUED_BYTES = 64 * 1024  # of their bodies
 EARLY_BYTES = 64 * 1024

@@ -48,6 +48,8 @@ _host = re.compile(r"[A-Za-z0-9!$%&()*+,.:;=\[\]_~'-]*").fullmatch
 
 def host_refusal(host: str | None, repeated: Mapping[str, list[str]], version: str) -> tuple[int, str] | None:
     """What is wrong with a request's version or its Host, as net/http sees it: status and text. A good host is learnt."""
+    if version == "0.9":  # there is none in the request
+        return 400, "400 Bad Request"
     if not version.startswith("1."):
         return 505, "505 HTTP Version Not Supported: unsupported protocol version"
     if host is None:

@@ -17,16 +17,19 @@ class _Handshake(ssl.SSLObject):
     """
 
     outgoing: ssl.MemoryBIO | None = None
-    """What goes to the client, until it was told."""
+    """What goes to the client."""
+    _was_told = False
 
     def do_handshake(self) -> None:
+        if self._was_told:
+            raise ssl.SSLError("plain HTTP")
         try:
             super().do_handshake()
         except ssl.SSLError as error:
             if error.reason != "HTTP_REQUEST" or self.outgoing is None:
                 raise
             self.outgoing.write(_PLAIN_ANSWER)
-            self.outgoing = None
+            self._was_told = True
             raise ssl.SSLWantReadError from None
 
 
