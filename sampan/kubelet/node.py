@@ -101,8 +101,8 @@ class NodeKeeper:
 
     async def _report(self) -> bool:
         """Write the status if it changed or is due; whether the node is Ready."""
-        if self.node is None:
-            self.node = await self._register()
+        # As it is now, for others write there too: a controller that did not hear of us for a while, that we are unknown.
+        self.node = await self._register() if self.node is None else await self._read()
         old = self.node.status
         status = await self._status(clone(old))
         now = self._clock.monotonic()
@@ -113,6 +113,15 @@ class NodeKeeper:
         ready = next((c.status == "True" for c in status.conditions if c.type == "Ready"), False)
         self._tell(ready)
         return ready
+
+    async def _read(self) -> Node:
+        """The Node; as long as we run, it is there."""
+        try:
+            return await self._client.get(Node, self.config.node_name)
+        except StatusError as error:
+            if error.reason != NOT_FOUND:
+                raise
+        return await self._register()
 
     async def _write(self, status: NodeStatus) -> None:
         body = {"status": msgspec.to_builtins(status)}

@@ -19,6 +19,8 @@ from .sync import is_restartable_init
 
 OWNED_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
 """The conditions the agent writes; all others are their writers' own."""
+OWNED_FIELDS = ("phase", "podIP", "hostIP", "startTime", "containerStatuses", "initContainerStatuses")
+"""The fields it is not to be contradicted in."""
 
 
 def pod_status(pod: Pod, state: PodState, known: Knowledge, host_ip: str, now: float) -> PodStatus:
@@ -201,6 +203,13 @@ def rejected_status(pod: Pod, reason: str, message: str, now: float) -> PodStatu
     made.startTime = made.startTime or rfc3339(now)
     made.qosClass = made.qosClass or qos_class(pod)
     return made
+
+
+def same_but_foreign(one: PodStatus, other: PodStatus) -> bool:
+    """Whether all is alike that the agent writes."""
+    conditions = ({c.type: c.status for c in status.conditions if c.type in OWNED_CONDITIONS} for status in (one, other))
+    mine, theirs = conditions
+    return mine == theirs and all(getattr(one, name) == getattr(other, name) for name in OWNED_FIELDS)
 
 
 def foreign_conditions(pod: Pod) -> list[PodCondition]:

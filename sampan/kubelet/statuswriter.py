@@ -15,6 +15,7 @@ import msgspec
 from sampan.api.errors import CONFLICT, NOT_FOUND, StatusError
 from sampan.api.types.core_v1 import Pod, PodStatus
 from sampan.client.rest import STRATEGIC_PATCH, Client
+from sampan.kubelet.status import same_but_foreign
 from sampan.lib.log import get_logger
 from sampan.lib.queue import WorkQueue
 from sampan.lib.tasks import Tasks
@@ -22,18 +23,32 @@ from sampan.lib.tasks import Tasks
 log = get_logger("kubelet")
 
 WRITERS = 4
+ENDED = ("Succeeded", "Failed")
 MERGED_BY = {"podIPs": "ip", "hostIPs": "ip"}
 """Status lists that a strategic patch merges by a key: what is to go from them must be named."""
 
 
 class _Entry:
-    __slots__ = ("delete", "pod", "server", "wanted")
+    __slots__ = ("delete", "pod", "seen", "server", "version", "wanted")
 
     def __init__(self, pod: Pod) -> None:
         self.pod = pod
         self.server = pod.status
+        self.version = _version(pod)
+        """The object's when its status was `server`."""
+        self.seen = pod
         self.wanted = pod.status
         self.delete = False
+
+    def reconcile(self) -> bool:
+        """Look at what was seen last; whether somebody else changed what is ours to say."""
+        if _version(self.seen) <= self.version or self.seen.status.phase in ENDED:
+            return False
+        self.version = _version(self.seen)
+        if same_but_foreign(self.seen.status, self.server):
+            return False
+        self.server = self.seen.status
+        return True
 
 
 class StatusWriter:
@@ -61,6 +76,15 @@ class StatusWriter:
         entry.pod, entry.wanted = pod, status
         if status != entry.server:
             self._queue.add(pod.metadata.uid)
+
+    def see(self, pod: Pod) -> None:
+        """The object changed. What others said in our place (a node controller that did not hear of us, that the pod is not
+        ready) is said anew."""
+        entry = self._entries.get(pod.metadata.uid)
+        if entry is not None:
+            entry.seen = pod
+            if entry.reconcile():
+                self._queue.add(pod.metadata.uid)
 
     def delete(self, pod: Pod) -> None:
         """Nothing of the pod is left on this node: let its object go."""
@@ -99,10 +123,12 @@ class StatusWriter:
             patch = status_patch(entry.server, wanted)
             if patch:
                 body = {"metadata": {"uid": uid}, "status": patch}
-                await self._client.patch(
+                made = await self._client.patch(
                     Pod, meta.name, meta.namespace, body, type=STRATEGIC_PATCH, subresource="status"
                 )  # fmt: skip
-                entry.server = wanted
+                entry.server, entry.version = wanted, _version(made)
+                if entry.reconcile():
+                    self._queue.add(uid)
             if delete:
                 await self._client.delete(Pod, meta.name, meta.namespace, grace_seconds=0, uid=uid)
         except StatusError as error:
@@ -111,6 +137,10 @@ class StatusWriter:
             # The object is gone, or another pod has its name.
             log.debug("pod status has no object", pod=f"{meta.namespace}/{meta.name}", error=error.message)
             self._entries.pop(uid, None)
+
+
+def _version(pod: Pod) -> int:
+    return int(pod.metadata.resourceVersion or 0)
 
 
 def status_patch(old: PodStatus, new: PodStatus) -> dict[str, Any]:

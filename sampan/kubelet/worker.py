@@ -94,6 +94,7 @@ class PodWorker:
     def update(self, pod: Pod) -> None:
         """The object changed."""
         before, self.pod = self.pod, pod
+        self._writer.see(pod)
         old, new = before.metadata, pod.metadata
         spec_changed = before.spec != pod.spec
         if spec_changed or old.labels != new.labels or old.annotations != new.annotations:

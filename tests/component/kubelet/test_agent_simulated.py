@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 
@@ -22,6 +23,7 @@ from sampan.api.types.core_v1 import (
     ResourceRequirements,
 )
 from sampan.api.types.meta_v1 import ObjectMeta
+from sampan.client.rest import STRATEGIC_PATCH
 from sampan.kubelet.runtime.base import ContainerStatus
 from tests.component.conftest import Api, Served
 
@@ -45,8 +47,8 @@ def play(api: Api) -> Callable[[Play], None]:
     return run
 
 
-def ready(pod: Pod) -> bool:
-    return any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions)
+def ready(one: Pod | Node) -> bool:
+    return any(c.type == "Ready" and c.status == "True" for c in one.status.conditions)
 
 
 def test_a_node_registers_itself_ready_and_renews_its_lease(play: Callable[[Play], None]) -> None:
@@ -88,6 +90,31 @@ def test_a_deleted_node_comes_back_soon_while_its_agent_runs(api: Api) -> None:
                 return any(node.metadata.uid != old.metadata.uid for node in (await world.client.list(Node)).items)
 
             await world.until(back)
+
+    api(scenario)
+
+
+def test_a_node_and_its_pods_speak_up_when_they_were_given_up_for_lost(api: Api) -> None:
+    """As a node controller does that does not hear of a node for a while."""
+
+    async def scenario(served: Served) -> None:
+        async with nodes(served) as world:
+            world.start(status_seconds=0.05)
+            pod = await world.pod("web")
+
+            async def all_is_well() -> bool:
+                everybody = [*(await world.client.list(Node)).items, *(await world.client.list(Pod)).items]
+                return len(everybody) == 2 and all(ready(one) for one in everybody)
+
+            await world.until(all_is_well)
+            unknown = [{"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown"}]
+            unready = [{"type": "Ready", "status": "False", "message": "lost"}, {"type": "example.com/seen", "status": "True"}]
+            patch = partial(world.client.patch, type=STRATEGIC_PATCH, subresource="status")
+            await patch(Node, "node-1", "", {"status": {"conditions": unknown}})
+            await patch(Pod, "web", pod.metadata.namespace, {"status": {"conditions": unready}})
+            await world.until(all_is_well)
+            after = {c.type: c for c in (await world.client.get(Pod, "web", "default")).status.conditions}
+            assert after["example.com/seen"].status == "True" and after["Ready"].message == ""
 
     api(scenario)
 
