@@ -278,7 +278,9 @@ def test_both_forms_of_an_event_are_one_object(api: Api) -> None:
         assert (await server.get(core("events", "default", "e"))).tree["metadata"]["labels"] == {"a": "b"}
         assert (await server.delete(path + "/e")).status == 200
         assert (await server.get(core("events", "default", "e"))).status == 404
-        # Whatever the form, they are core's.
-        assert (await server.get(f"{path}/e")).message == 'events "e" not found'
+        assert (await server.get(f"{path}/e")).message == 'events.events.k8s.io "e" not found'
+        odd = {"metadata": {"name": "e"}, "reason": "r", "reportingController": "c", "regarding": event["involvedObject"]}
+        # What is wrong is wrong with what is stored, which is core's.
+        assert (await server.request("POST", path, odd)).message.startswith('Event "e" is invalid: ')
 
     api(scenario)

@@ -107,7 +107,7 @@ class Registry:
     ) -> None:
         self.resource = resource
         self.group = resource.stored_as[0] if resource.stored_as else resource.group
-        """What errors say, as the objects are stored in it."""
+        """That of the kind that is stored, which errors of validation name."""
         self.cache = cache
         self.feed = feed
         self.admission = admission
@@ -134,7 +134,7 @@ class Registry:
         return found
 
     def not_found(self, name: str) -> StatusError:
-        return not_found(self.resource.plural, self.group, name)
+        return not_found(self.resource.plural, self.resource.group, name)
 
     def invalid(self, name: str, errors: list[FieldError]) -> StatusError:
         return invalid_object(self.resource.kind, self.group, name, errors)
@@ -159,7 +159,7 @@ class Registry:
         return shape.encode(tree), shape.draft(key, tree)
 
     def modified(self, name: str) -> StatusError:
-        return conflict(self.resource.plural, self.group, name, OBJECT_MODIFIED)
+        return conflict(self.resource.plural, self.resource.group, name, OBJECT_MODIFIED)
 
     async def create(self, tree: Tree, namespace: str, by: Caller) -> CachedObject:
         await self.feed.catch_up()
@@ -240,7 +240,7 @@ class Registry:
         standing = self.cache.objects.get(key)
         leaving = standing is not None and "deletionTimestamp" in standing.tree()["metadata"]
         generated = bool(meta.get("generateName"))
-        return already_exists(resource.plural, self.group, meta["name"], generated=generated, leaving=leaving)
+        return already_exists(resource.plural, resource.group, meta["name"], generated=generated, leaving=leaving)
 
     async def _settled(self, obj: CachedObject, revision: int, value: bytes) -> CachedObject:
         """Return once the caches show the write: who was answered must find what he wrote."""
@@ -298,7 +298,7 @@ class Registry:
                 return
             why = invalid("metadata.resourceVersion", GoText("0x0"), "must be specified for an update")
             # Upstream says here the plural for the kind.
-            raise invalid_object(self.resource.plural, self.group, current.name, [why])
+            raise invalid_object(self.resource.plural, self.resource.group, current.name, [why])
         if wanted != meta["resourceVersion"]:
             raise self.modified(current.name)
 
