@@ -173,3 +173,12 @@ def test_its_table_and_scale() -> None:
     assert STATEFUL_SET.scale is not None and callable(STATEFUL_SET.scale.selector)
     assert STATEFUL_SET.scale.selector(tree) == "app=web"
     assert (STATEFUL_SET.short, STATEFUL_SET.categories) == (("sts",), ("all",))
+
+
+def test_claims_are_warned_of() -> None:
+    claim = merged(CLAIM, {"spec": {"resources": {"requests": {"storage": "500m"}}}})
+    tree = created(STATEFUL_SET, merged(MINIMAL, {"spec": {"volumeClaimTemplates": [claim]}}))
+    assert STATEFUL_SET.strategy.warn is not None
+    for old, path in ((None, "spec.volumeClaimTemplates[0]"), (tree, "spec.volumeClaimTemplates[0].Spec")):
+        (warning,) = STATEFUL_SET.strategy.warn(tree, old)
+        assert warning.startswith(f'{path}.resources.requests[storage]: fractional byte value "500m" is invalid')

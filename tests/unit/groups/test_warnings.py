@@ -173,3 +173,19 @@ def test_topology_of_old_and_hints_of_nodes_are_dropped_from_slices() -> None:
 def test_addresses_in_statuses(resource: Resource, status: Tree, expected: list[str]) -> None:
     assert resource.strategy.warn_status is not None
     assert resource.strategy.warn_status({"status": status}) == expected
+
+
+def test_what_is_set_to_nothing_is_checked_too() -> None:
+    port, where = {"port": 80, "appProtocol": ""}, "must be non-empty"
+    subset = {"addresses": [{"ip": "10.0.0.1", "nodeName": ""}], "ports": [port]}
+    endpoint = {"addresses": ["10.0.0.1"], "nodeName": ""}
+    slice = {"addressType": "IPv4", "endpoints": [endpoint], "ports": [port]}
+    for resource, body in ((ENDPOINTS, {"subsets": [subset]}), (SLICE, slice)):
+        errors = create_errors(resource, merged(NAMED, body))
+        assert [error.split(":")[0].rpartition(".")[2] for error in errors] == ["nodeName", "appProtocol", "appProtocol"]
+        assert where in errors[1]
+
+
+def test_a_slice_has_room_for_many_ports() -> None:
+    ports = [{"name": f"p{index}", "port": index + 1} for index in range(101)]
+    assert create_errors(SLICE, merged(NAMED, {"addressType": "IPv4", "ports": ports})) == []

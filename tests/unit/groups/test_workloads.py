@@ -131,6 +131,13 @@ ROLLING = "spec.strategy.rollingUpdate"
                 "by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
             ],
         ),
+        (
+            {"strategy": {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "5"}}},
+            [
+                f'Invalid {ROLLING}.maxUnavailable: Invalid value: "5": a valid percent string must be a numeric string '
+                "followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
+            ],
+        ),
     ],
 )  # fmt: skip
 def test_deployment_rules(spec: dict[str, Any], expected: list[str]) -> None:
@@ -239,3 +246,11 @@ def test_a_controller_revision_is_a_snapshot() -> None:
     tree = merged(REVISION, {"metadata": {"ownerReferences": [owner]}})
     assert row(CONTROLLER_REVISION, tree) == {"Name": "web-1", "Controller": "daemonset.apps/web", "Revision": 1, "Age": "5m"}
     assert row(CONTROLLER_REVISION, REVISION)["Controller"] == "<none>"
+
+
+def test_collisions_are_only_counted_up() -> None:
+    counted = {"replicas": 0, "collisionCount": 2}
+    assert status_errors(DEPLOYMENT, MINIMAL, counted, {"replicas": 0}) == [
+        "Invalid status.collisionCount: Invalid value: 0: cannot be decremented"
+    ]
+    assert status_errors(DEPLOYMENT, MINIMAL, counted, counted) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sampan.api.errors import FieldError, forbidden_field, go_map, invalid, not_supported, required
 from sampan.api.groups.apps.workloads import (
+    amount_of,
     percent_of,
     validate_int_or_percent,
     validate_not_decremented,
@@ -105,15 +106,11 @@ def _validate_strategy(strategy: Tree, path: str) -> list[FieldError]:
     for field, amount in amounts:
         if (percent_of(amount) or 0) > 100:
             errors.append(invalid(f"{path}.{field}", amount, "must not be greater than 100%"))
-    if _amount(unavailable) and _amount(surge):
+    if amount_of(unavailable) and amount_of(surge):
         errors.append(invalid(f"{path}.maxSurge", surge, "may not be set when maxUnavailable is non-zero"))
-    if not _amount(unavailable) and not _amount(surge):
+    if not amount_of(unavailable) and not amount_of(surge):
         errors.append(required(f"{path}.maxUnavailable", "cannot be 0 when maxSurge is 0"))
     return errors
-
-
-def _amount(value: int | str) -> int:
-    return value if isinstance(value, int) else percent_of(value) or 0
 
 
 def _validate_update(new: Tree, old: Tree) -> list[FieldError]:

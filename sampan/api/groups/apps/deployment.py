@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from sampan.api.errors import FieldError, forbidden_field, invalid, not_supported, required
 from sampan.api.groups.apps.workloads import (
+    amount_of,
     percent_of,
     validate_counts,
     validate_int_or_percent,
+    validate_not_decremented,
     validate_not_negative,
     validate_replica_template,
     validate_selector,
@@ -82,15 +84,11 @@ def _validate_rolling(rolling: Tree, path: str) -> list[FieldError]:
     unavailable, surge = rolling["maxUnavailable"], rolling["maxSurge"]
     errors = validate_int_or_percent(unavailable, f"{path}.maxUnavailable")
     errors += validate_int_or_percent(surge, f"{path}.maxSurge")
-    if not _amount(unavailable) and not _amount(surge):
+    if not amount_of(unavailable) and not amount_of(surge):
         errors.append(invalid(f"{path}.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0"))
     if (percent := percent_of(unavailable)) is not None and percent > 100:
         errors.append(invalid(f"{path}.maxUnavailable", unavailable, "must not be greater than 100%"))
     return errors
-
-
-def _amount(value: int | str) -> int:
-    return value if isinstance(value, int) else percent_of(value) or 0
 
 
 def _validate_update(new: Tree, old: Tree) -> list[FieldError]:
@@ -101,10 +99,7 @@ def _validate_status(new: Tree, old: Tree) -> list[FieldError]:
     status = new.get("status", {})
     errors = validate_not_negative(status, ("observedGeneration", *_COUNTS, "collisionCount"), "status")
     errors += validate_counts(status, ("updatedReplicas", "readyReplicas", "availableReplicas"))
-    before = old.get("status", {}).get("collisionCount")
-    if before is not None and status.get("collisionCount", 0) < before:
-        errors.append(invalid("status.collisionCount", status.get("collisionCount"), "cannot be decremented"))
-    return errors
+    return errors + validate_not_decremented(status, old.get("status", {}), "collisionCount")
 
 
 def _ready(tree: Tree, now: float) -> str:

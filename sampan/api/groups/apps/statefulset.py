@@ -8,6 +8,7 @@ from sampan.api import names
 from sampan.api.errors import FieldError, forbidden_field, go_map, invalid, not_supported, required
 from sampan.api.groups.apps.workloads import (
     NOT_NEGATIVE,
+    amount_of,
     percent_of,
     validate_int_or_percent,
     validate_not_decremented,
@@ -123,7 +124,7 @@ def _validate_strategy(strategy: Tree, path: str) -> list[FieldError]:
     if most is not None:
         where = f"{path}.rollingUpdate.maxUnavailable"
         errors += validate_int_or_percent(most, where)
-        if most == 0 or percent_of(most) == 0:
+        if amount_of(most) == 0:
             errors.append(invalid(where, most, "cannot be 0"))
         if (percent_of(most) or 0) > 100:
             errors.append(invalid(where, most, "must not be greater than 100%"))
@@ -183,8 +184,9 @@ def _validate_status(new: Tree, old: Tree) -> list[FieldError]:
 
 def _warn(new: Tree, old: Tree | None) -> list[str]:
     warnings = warn_of_new_template(new, old)
+    end = "" if old is None else ".Spec"  # as upstream's paths end
     for index, claim in enumerate(new["spec"].get("volumeClaimTemplates", ())):
-        warnings += warn_of_claim(claim.get("spec", {}), f"spec.volumeClaimTemplates[{index}].Spec")
+        warnings += warn_of_claim(claim.get("spec", {}), f"spec.volumeClaimTemplates[{index}]{end}")
     if new["spec"]["revisionHistoryLimit"] >= 0:
         return warnings
     return [

@@ -9,6 +9,7 @@ from sampan.api.errors import FieldError, forbidden_field, go_map, invalid, not_
 from sampan.api.groups.validation.podspec import validate_template
 from sampan.api.groups.validation.podwarnings import warn_of_name, warn_of_template
 from sampan.api.groups.validation.selectors import matches, validate_label_selector
+from sampan.api.integers import parse_int64
 from sampan.api.resource import Tree
 
 NOT_NEGATIVE = "must be greater than or equal to 0"
@@ -76,6 +77,19 @@ def percent_of(value: int | str) -> int | None:
     if not isinstance(value, str) or names.percent(value):
         return None
     return int(value[:-1]) if len(value) <= 20 else 2**63 - 1  # Python refuses to read thousands of digits
+
+
+def amount_of(value: int | str) -> int:
+    """The number, of a percentage or not; a text that is neither is 0."""
+    if isinstance(value, int):
+        return value
+    percent = percent_of(value)
+    if percent is not None:
+        return percent
+    try:
+        return parse_int64(value)
+    except ValueError:
+        return 0
 
 
 def validate_counts(status: Tree, fields: Sequence[str]) -> list[FieldError]:

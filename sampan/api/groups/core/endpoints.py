@@ -39,7 +39,7 @@ def _validate_address(address: Tree, path: str) -> list[FieldError]:
     errors = validate_ordinary_ip(address.get("ip", ""), f"{path}.ip")
     if host := address.get("hostname"):
         errors += [invalid(f"{path}.hostname", host, why) for why in names.dns_label(host)]
-    if node := address.get("nodeName"):
+    if (node := address.get("nodeName")) is not None:
         errors += [invalid(f"{path}.nodeName", node, why) for why in names.name_is_subdomain(node)]
     return errors
 
@@ -54,7 +54,7 @@ def _validate_port(port: Tree, needs_name: bool, path: str) -> list[FieldError]:
     errors += [invalid(f"{path}.port", number, why) for why in names.port_number(number)]
     if port["protocol"] not in _PROTOCOLS:
         errors.append(not_supported(f"{path}.protocol", port["protocol"], _PROTOCOLS))
-    if protocol := port.get("appProtocol"):
+    if (protocol := port.get("appProtocol")) is not None:
         errors += [invalid(f"{path}.appProtocol", protocol, why) for why in names.qualified_name(protocol)]
     return errors
 

@@ -14,7 +14,7 @@ from sampan.api.resource import Column, Resource, Strategy, Tree
 
 ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
-_MAX_ENDPOINTS, _MAX_ADDRESSES, _MAX_PORTS, _MAX_HINTS = 1000, 100, 100, 8
+_MAX_ENDPOINTS, _MAX_ADDRESSES, _MAX_PORTS, _MAX_HINTS = 1000, 100, 20_000, 8
 _SHOWN = 3
 _UNSET = "<unset>"
 
@@ -81,7 +81,7 @@ def _validate_endpoint(endpoint: Tree, type_: str, path: str) -> list[FieldError
             errors += validate_domain(address, where)
         elif type_ in ADDRESS_TYPES:
             errors += validate_family(address, 4 if type_ == "IPv4" else 6, where)
-    if node := endpoint.get("nodeName"):
+    if (node := endpoint.get("nodeName")) is not None:
         errors += [invalid(f"{path}.nodeName", node, why) for why in names.name_is_subdomain(node)]
     if (host := endpoint.get("hostname")) is not None:
         errors += [invalid(f"{path}.hostname", host, why) for why in names.dns_label(host)]
@@ -117,7 +117,7 @@ def _validate_ports(ports: Sequence[Tree]) -> list[FieldError]:
         taken.add(name)
         if port["protocol"] not in _PROTOCOLS:
             errors.append(not_supported(f"{path}.protocol", port["protocol"], _PROTOCOLS))
-        if protocol := port.get("appProtocol"):
+        if (protocol := port.get("appProtocol")) is not None:
             errors += [invalid(f"{path}.appProtocol", protocol, why) for why in names.qualified_name(protocol)]
     return errors
 
