@@ -6,6 +6,7 @@ Upstream's delegates who asks to ours, and finds namespaces, admission policies 
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import threading
 import time
@@ -23,11 +24,11 @@ from sampan.store.memory import MemoryStore
 from tests.etcdserver import BINARY as ETCD_ON_MACHINE
 from tests.etcdserver import EtcdServer, free_port
 
-DIRECTORY = Path(__file__).parents[2] / "build/upstream"
+DIRECTORY = Path(os.environ.get("SAMPAN_UPSTREAM") or Path.home() / ".cache/sampan/upstream")
 BINARY = DIRECTORY / "apiextensions-apiserver"
 ETCD = DIRECTORY / "etcd"
 """A newer one than the machine's may be here: streaming lists need 3.4.25."""
-MISSING = "no upstream apiextensions-apiserver: run make upstream"
+MISSING = "no upstream apiextensions-apiserver: run tools/upstream-generic.sh"
 EMULATED = "1.33"
 READY_SECONDS = 90.0
 

@@ -152,6 +152,15 @@ class Side:
         """Until a changed definition refuses what the former one did not."""
         wait_until("the changed schema is in force", lambda: self.ask("POST", path, refused, dryRun="All").status == 422)
 
+    def effective(self, path: str, probe: Tree) -> None:
+        """Until a policy refuses, or warns of, what it is asked to."""
+
+        def is_noticed() -> bool:
+            reply = self.ask("POST", path, probe, dryRun="All")
+            return reply.status != 201 or "warning" in reply.headers
+
+        wait_until("the policy is in force", is_noticed)
+
     def gone(self, path: str) -> None:
         wait_until(f"{path} is gone", lambda: self.ask("GET", path).status == 404)
 
