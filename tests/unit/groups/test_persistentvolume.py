@@ -170,12 +170,12 @@ def test_volume_rules(spec: dict[str, Any], expected: list[str]) -> None:
             'Invalid spec.nfs.path: Invalid value: "a": must be an absolute path',
         ]),
         ({"iscsi": {"targetPortal": "a" * 64, "iqn": "x", "lun": 256, "initiatorName": "iqn.a", "chapAuthSession": True}}, [
+            f'Invalid spec.iscsi.targetportal: Invalid value: "{"a" * 64}": Total length of <volume name>:'
+            "<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.",
             'Invalid spec.iscsi.iqn: Invalid value: "x": must be valid format',
             "Invalid spec.iscsi.lun: Invalid value: 256: must be between 0 and 255, inclusive",
             "Required spec.iscsi.secretRef: Required value",
             'Invalid spec.iscsi.initiatorname: Invalid value: "iqn.a": must be valid format',
-            f'Invalid spec.iscsi.targetportal: Invalid value: "{"a" * 64}": Total length of <volume name>:'
-            "<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.",
         ]),
         ({"iscsi": {"targetPortal": "a", "iqn": "iqn.2015-02.example.com:init", "secretRef": {"namespace": "a"}}}, [
             "Required spec.iscsi.secretRef.name: Required value"

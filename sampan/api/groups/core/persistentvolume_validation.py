@@ -96,10 +96,10 @@ def _validate_source(spec: Tree, name: str, path: str) -> list[FieldError]:
             continue
         found += 1
         where = f"{path}.{SHOWN_AS.get(kind, kind)}"
-        errors += check(source, where)
         if kind == "iscsi":
             errors += validate_iscsi_name(source, name, where)
-        elif kind == "local" and "nodeAffinity" not in spec:
+        errors += check(source, where)
+        if kind == "local" and "nodeAffinity" not in spec:
             errors.append(required(f"{path}.nodeAffinity", "Local volume requires node affinity"))
     if not found:
         errors.append(required(path, "must specify a volume type"))
