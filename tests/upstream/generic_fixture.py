@@ -10,7 +10,7 @@ import pytest
 
 from tests.upstream.generic_compare import differences
 from tests.upstream.generic_known import known
-from tests.upstream.generic_server import BINARY, MISSING, Ours, run_upstream, wait_until
+from tests.upstream.generic_server import BINARY, MISSING, Ours, compact, run_upstream, wait_until
 from tests.upstream.generic_wire import Side, pairs
 
 Scenario = Callable[[Side], None]
@@ -41,8 +41,9 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     ours = Ours()
     ours.start()
     try:
-        with run_upstream(tmp_path_factory.mktemp("upstream"), ours) as url:
-            sides = Both(Side(ours.client(url)), Side(ours.client(ours.url)))
+        with run_upstream(tmp_path_factory.mktemp("upstream"), ours) as (url, etcd):
+            upstreams, mine = Side(ours.client(url), lambda: compact(etcd)), Side(ours.client(ours.url), ours.compact)
+            sides = Both(upstreams, mine)
             wait_until("upstream is ready", lambda: _is_ready(sides.upstream))
             yield sides
             print(f"\n{sides.compared} answers compared")

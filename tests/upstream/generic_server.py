@@ -6,10 +6,12 @@ Upstream's delegates who asks to ours, and finds namespaces, admission policies 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,14 +61,19 @@ class Ours:
         self._thread.join()
         self._loop.close()
 
+    def compact(self) -> None:
+        """Forget what was."""
+        store = self._server.feed.store
+        asyncio.run_coroutine_threadsafe(store.compact(self._server.feed.revision), self._loop).result(READY_SECONDS)
+
     def client(self, url: str, user: str = "kubernetes-admin", *groups: str) -> ClientConfig:
         cert, key = self.ca.issue(user, groups or ("system:masters",), usages=(CLIENT,))
         return ClientConfig(url, self.ca.cert_pem, cert_pem=cert, key_pem=key)
 
 
 @contextmanager
-def run_upstream(directory: Path, ours: Ours) -> Iterator[str]:
-    """Its URL; returns from `with` when it has ended."""
+def run_upstream(directory: Path, ours: Ours) -> Iterator[tuple[str, EtcdServer]]:
+    """Its URL and its store; returns from `with` when both have ended."""
     etcd = EtcdServer(directory / "etcd", binary=ETCD if ETCD.exists() else ETCD_ON_MACHINE)
     etcd.start()
     try:
@@ -74,7 +81,7 @@ def run_upstream(directory: Path, ours: Ours) -> Iterator[str]:
         with (directory / "log").open("wb") as log:
             process = subprocess.Popen([BINARY, *arguments], stdout=log, stderr=log, cwd=directory)
         try:
-            yield url
+            yield url, etcd
         finally:
             process.terminate()
             try:
@@ -106,6 +113,19 @@ def _arguments(directory: Path, ours: Ours, etcd: str) -> tuple[list[str], str]:
         "--feature-gates=WatchList=true",
     ]
     return arguments, f"https://127.0.0.1:{port}"
+
+
+def compact(etcd: EtcdServer) -> None:
+    """Forget what was; over etcd's gateway from HTTP."""
+    revision = _etcd(etcd, "range", {"key": "AA=="})["header"]["revision"]
+    _etcd(etcd, "compaction", {"revision": revision, "physical": True})
+
+
+def _etcd(etcd: EtcdServer, call: str, message: dict[str, object]) -> dict[str, dict[str, str]]:
+    request = urllib.request.Request(f"http://{etcd.endpoint}/v3/kv/{call}", json.dumps(message).encode())
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        found: dict[str, dict[str, str]] = json.load(answer)
+    return found
 
 
 def wait_until(what: str, holds: object, seconds: float = READY_SECONDS) -> None:

@@ -51,6 +51,8 @@ class Side:
     """A server as one client sees it."""
 
     config: ClientConfig
+    compact: Callable[[], None]
+    """Makes the store forget what was."""
     replies: list[Reply] = field(default_factory=list)
 
     def __post_init__(self) -> None:

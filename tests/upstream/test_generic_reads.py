@@ -198,6 +198,25 @@ def test_pages_go_on_alike(both: Both) -> None:
     both(scenario)
 
 
+def test_what_is_forgotten_is_expired_alike(both: Both) -> None:
+    def scenario(side: Side) -> None:
+        path = filled(side, "Expired")
+        page = side.get(path, limit="1")
+        side.ask("POST", path, thing("Expired", "o9"))
+        side.ask("POST", path, thing("Expired", "p"))
+        side.compact()
+        expired = side.get(path, limit="1", **{"continue": page["metadata"]["continue"]})
+        side.get(path, limit="2", **{"continue": expired["metadata"]["continue"]})
+        side.get(path, **{"continue": expired["metadata"]["continue"]})
+        side.get(path, resourceVersion=page.revision, resourceVersionMatch="Exact")
+        side.get(path, resourceVersion=page.revision, limit="1")
+        side.get(path, resourceVersion=page.revision)
+        side.get(f"{path}/o1", resourceVersion=page.revision)
+        side.delete(path, limit="1", dryRun="All", **{"continue": page["metadata"]["continue"]})
+
+    both(scenario)
+
+
 def test_watches_tell_alike(both: Both) -> None:
     def scenario(side: Side) -> None:
         path = filled(side, "Watched")
