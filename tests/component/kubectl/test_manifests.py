@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,26 @@ def test_unknown_fields_are_refused_warned_of_or_ignored(every_kubectl: Kubectl)
 def test_a_bad_document_is_complained_of(kubectl: Kubectl, document: str, complaint: str) -> None:
     assert complaint in kubectl.error("create", "-f", "-", input=document)
     assert kubectl("get", "pod,deploy,svc", "-o", "name").out == ""
+
+
+def maps(*names: str) -> str:
+    document = "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {}, labels: {{app: x}}}}\n"
+    return "---\n".join(document.format(name) for name in names)
+
+
+@pytest.mark.parametrize("how", [(), ("--server-side",)], ids=["client", "server"])
+def test_what_a_set_has_no_more_is_pruned(kubectl: Kubectl, how: tuple[str, ...]) -> None:
+    env = os.environ | {"KUBECTL_APPLYSET": "true"}
+    apply = ("apply", "--filename=-", "--prune", "--applyset=parts", *how)
+    kubectl.ok(*apply, input=maps("a", "b"), env=env)
+    assert "configmap/b pruned\n" in kubectl.ok(*apply, input=maps("a"), env=env)
+    kinds = "jsonpath={.metadata.annotations.applyset\\.kubernetes\\.io/contains-group-kinds}"
+    kinds_of_1_27 = kinds.replace("group-kinds", "group-resources")
+    shown = [kubectl.ok("get", "secret", "parts", f"--output={path}") for path in (kinds, kinds_of_1_27)]
+    assert sorted(shown) in (["", "ConfigMap"], ["", "configmaps"])
+
+
+def test_what_a_selection_has_no_more_is_pruned(kubectl: Kubectl) -> None:
+    apply = ("apply", "--filename=-", "--prune", "--selector=app=x", "--prune-allowlist=core/v1/ConfigMap")
+    kubectl.ok(*apply, input=maps("a", "b"))
+    assert kubectl.ok(*apply, input=maps("a")) == "configmap/a unchanged\nconfigmap/b pruned\n"
