@@ -80,10 +80,14 @@ class ClientConnection(asyncio.Protocol):
             self._transport.resume_reading()
         return data
 
-    async def read_all(self) -> bytes:
-        parts = []
+    async def read_all(self, most_bytes: int = 0) -> bytes:
+        """`most_bytes`: more than so many are a ConnectionError; 0: whatever comes."""
+        parts, size = [], 0
         while data := await self.read():
             parts.append(data)
+            size += len(data)
+            if size > most_bytes > 0:
+                raise ConnectionError(f"the answer has more than {most_bytes} bytes")
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def drain(self) -> None:

@@ -141,13 +141,16 @@ class Transport:
         host: str = "",
         deadline_seconds: float = 30.0,
         repeatable: bool = False,
+        most_bytes: int = 0,
     ) -> HTTPResponse:
         """The whole answer. `path` is unescaped, `host` for the Host header, if that is not the URL's. `repeatable`: getting it
-        twice does no harm, whatever the method."""
+        twice does no harm, whatever the method. `most_bytes`: of its
+        body, from a server that is not trusted to end; a longer one is a ConnectionError.
+        """
         head = self._head(method, path, query, body, content_type, headers, accept, host)
         try:
             async with asyncio.timeout(deadline_seconds):
-                return await self._exchange(method, head, body, repeatable)
+                return await self._exchange(method, head, body, repeatable, most_bytes)
         except TimeoutError:
             raise TimeoutError(f"{method} {path}: no answer within {deadline_seconds:g} s") from None
 
@@ -245,10 +248,10 @@ class Transport:
             connection.close()
         self._idle.clear()
 
-    async def _exchange(self, method: str, head: bytes, body: bytes, repeatable: bool) -> HTTPResponse:
+    async def _exchange(self, method: str, head: bytes, body: bytes, repeatable: bool, most_bytes: int) -> HTTPResponse:
         connection, status, headers = await self._send(method, head, body, repeatable)
         try:
-            return HTTPResponse(status, headers, await connection.read_all())
+            return HTTPResponse(status, headers, await connection.read_all(most_bytes))
         finally:
             self._release(connection)
 

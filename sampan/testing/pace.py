@@ -31,11 +31,11 @@ class CountedTransport(Transport):
         super().__init__(config)
         self._traffic = traffic
 
-    async def _exchange(self, method: str, head: bytes, body: bytes, repeatable: bool) -> HTTPResponse:
+    async def _exchange(self, method: str, head: bytes, body: bytes, repeatable: bool, most_bytes: int) -> HTTPResponse:
         self._traffic.begun += 1
         self._traffic.under_way += 1
         try:
-            return await super()._exchange(method, head, body, repeatable)
+            return await super()._exchange(method, head, body, repeatable, most_bytes)
         finally:
             self._traffic.under_way -= 1
 

@@ -287,6 +287,20 @@ def test_a_server_that_never_answers_is_a_timeout() -> None:
     run(work())
 
 
+def test_an_answer_without_end_is_given_up() -> None:
+    async def produce(sink: Sink) -> None:
+        while True:
+            sink.write(b"x" * 10_000)
+            await sink.drain()
+
+    async def work() -> None:
+        async with serving(lambda request: Stream(produce)) as (_, transport):
+            with pytest.raises(ConnectionError, match="the answer has more than 100000 bytes"):
+                await transport.request("GET", "/", most_bytes=100_000)
+
+    run(work())
+
+
 def test_a_port_nobody_listens_on_is_a_connection_error() -> None:
     async def work() -> None:
         async with Transport(ClientConfig("https://127.0.0.1:1", insecure=True)) as transport:

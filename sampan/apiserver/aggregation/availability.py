@@ -43,6 +43,7 @@ _AGGREGATOR = User("system:kube-aggregator", groups=("system:masters",))
 _SECONDS = 30.0
 _UNAVAILABLE_SECONDS = 2.0
 _ANSWER_SECONDS = 5.0
+_MOST_BYTES = 64 * 1024 * 1024
 
 T = TypeVar("T")
 
@@ -165,7 +166,12 @@ class Availability:
 
 async def _get(transport: Transport, path: str, accept: str = "application/json") -> HTTPResponse:
     return await transport.request(
-        "GET", path, accept=accept, headers=identity_headers(_AGGREGATOR), deadline_seconds=_ANSWER_SECONDS
+        "GET",
+        path,
+        accept=accept,
+        headers=identity_headers(_AGGREGATOR),
+        deadline_seconds=_ANSWER_SECONDS,
+        most_bytes=_MOST_BYTES,
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,6 +39,9 @@ PROTOCOLS = {
         ChannelProtocol("base64.channel.k8s.io", is_base64=True),
     )
 }
+
+
+_DIGITS = "0123456789"
 
 
 def choose_protocol(offered: Sequence[str]) -> ChannelProtocol | None:
@@ -76,7 +78,7 @@ class Channels:
                 continue
             if self.protocol.is_base64:
                 text = message if isinstance(message, str) else message.decode("latin-1")
-                if text[0].isdigit() and (payload := _decoded(text[1:])) is not None:
+                if text[0] in _DIGITS and (payload := _decoded(text[1:])) is not None:
                     return int(text[0]), payload
             else:
                 data = message if isinstance(message, bytes) else message.encode()
@@ -98,7 +100,7 @@ class Channels:
 def _decoded(text: str) -> bytes | None:
     try:
         return base64.b64decode(text)
-    except binascii.Error:
+    except ValueError:  # also binascii's
         return None
 
 

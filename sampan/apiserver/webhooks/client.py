@@ -27,6 +27,8 @@ from sampan.client.transport import ConnectFailed, Transport
 if TYPE_CHECKING:
     from sampan.apiserver.context import Context
 
+_MOST_BYTES = 128 * 1024 * 1024
+"""Of an answer. A hundred converted objects, the most there are in one, are seldom a hundredth of it."""
 _KEPT_TRANSPORTS = 200
 _DEFAULT_PORT = 443
 _USER_AGENT = "kube-apiserver-admission"
@@ -65,7 +67,7 @@ class WebhookClient:
         try:
             answer = await transport.request(
                 "POST", target.path, query=query, body=raw, accept="application/json, */*",
-                deadline_seconds=timeout_seconds, repeatable=True,
+                deadline_seconds=timeout_seconds, repeatable=True, most_bytes=_MOST_BYTES,
             )  # fmt: skip
         except StatusError as error:  # of the service's resolution
             raise WebhookCallError(asked + error.message) from None
