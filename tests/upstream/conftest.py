@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 import uvloop
 
-from sampan.client.transport import Transport
 from sampan.lib.clock import RealClock
 from sampan.store.memory import MemoryStore
 from tests.component.conftest import Api, Credentials, credentials
-from tests.upstream.pair import Account, Pair, Side
+from tests.upstream.pair import Account, Pair
 from tests.upstream.reference import MISSING, Reference, is_missing
 
 __all__ = ["credentials"]
@@ -42,12 +41,10 @@ def servers(credentials: Credentials, reference: Reference) -> Iterator[Pair]:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         stack = AsyncExitStack()
         served = runner.run(stack.enter_async_context(Api(credentials).serve(RealClock(), MemoryStore(RealClock()))))
-        admin = credentials.client(reference.url, "kubernetes-admin", "system:masters")
-        theirs = Transport(admin)
-        pair = Pair(runner, Side(theirs), Side(served.transport), served, ACCOUNT)
+        pair = Pair(runner, reference.url, served, ACCOUNT)
         pair.both("POST", "/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": "default"}})
         yield pair
-        runner.run(theirs.close())
+        runner.run(pair.close())
         runner.run(stack.aclose())
 
 

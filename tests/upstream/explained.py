@@ -6,17 +6,18 @@ import json
 import re
 from typing import Any, NamedTuple
 
-from tests.upstream.comparing import Difference
+from tests.upstream.comparing import ABSENT, Difference
 
 
 class Explained(NamedTuple):
-    """Differences at paths like `at`, of requests like `request`; both are found by searching."""
+    """Differences at paths like `at`, of requests like `request`, with values like `theirs` and `ours` in JSON; all of them are
+    regular expressions that are searched for."""
 
     reason: str
-    at: str
+    at: str = ""
     request: str = ""
+    theirs: str = ""
     ours: str = ""
-    """If given, what Sampan's value, as JSON, must look like."""
 
 
 YOUNGER = (
@@ -27,33 +28,216 @@ YOUNGER = (
     *("dataSourceRef", "schedulingGates", "os", "resizePolicy", "ipMode", "scope", "namespaceSelector", "endPort"),
     *("matchConditions", "hostUsers", "resourceClaims", "allocatedResources", "timeZone", "unhealthyPodEvictionPolicy"),
     *("matchLabelKeys", "mismatchLabelKeys", "nodeInclusionPolicy", "nodeAffinityPolicy", "nodeTaintsPolicy", "minDomains"),
+    *("appArmorProfile", "hostProcess", "recursiveReadOnly", "sleep", "preStop", "terminationGracePeriodSeconds", "grpc"),
+    *("completedIndexes", "failedIndexes", "ready", "terminating", "uncountedTerminatedPods", "hostIPs", "stopSignal"),
+    *("allocatedResourceStatuses", "storageCapacity", "emulationMajor", "emulationMinor", "minCompatibilityMajor"),
+    *(
+        "minCompatibilityMinor",
+        "controllerExpandSecretRef",
+        "nodeExpandSecretRef",
+        "parameters.namespace",
+        "rules.containerName",
+    ),
 )
 """Fields that came after 1.20."""
-_YOUNGER = rf"\.(f:)?({'|'.join(YOUNGER)})\b"
+_YOUNGER = rf"\.(f:)?({'|'.join(map(re.escape, YOUNGER))})\b"
+_ABSENT = re.escape(json.dumps(ABSENT))
+_ATOMIC = (
+    r"managedFields.*\.f:(involvedObject|regarding|related|roleRef|selector|nodeSelector|fieldRef|scaleTargetRef|scopeSelector"
+    r"|podSelector|dataSource|required|port|controllerExpandSecretRef|secrets)\b"
+)
+_CAUSE = r"^body\.details\.causes|^verdict$|^body\.message$"
 
 ROWS: tuple[Explained, ...] = (
+    # Fields and kinds
     Explained("a younger field", _YOUNGER),
-    Explained("1.22: what a writer may not set is not his", r"managedFields\[\d+\]\.fieldsV1\.f:status"),
-    Explained("1.22: which write was to a subresource is recorded", r"managedFields\[\d+\]\.subresource$"),
+    Explained("a younger field", r"^verdict$|causes", ours=_YOUNGER[2:]),
+    Explained("a younger field or kind, in OpenAPI", r"^properties\.", "GET definition", _ABSENT),
     Explained(
-        "1.21: references, selectors and more are atomic",
-        r"managedFields.*\.f:(involvedObject|regarding|related|roleRef|selector|nodeSelector|fieldRef|scaleTargetRef"
-        r"|scopeSelector|podSelector|dataSource|required|port|controllerExpandSecretRef|secrets)\b",
+        "1.21: namespaces have a label with their name", "metadata", "/namespaces/?[^/]*", ours="kubernetes.io/metadata.name"
     ),
-    Explained("1.21: namespaces have a label with their name", r"metadata\.(labels|managedFields)", r" /api/v1/namespaces[^/]*$|namespaces/[^/]+$"),
-    Explained("1.33: Endpoints are deprecated", r"headers\.warning", r"/endpoints\b", "v1 Endpoints is deprecated"),
-    Explained("1.33: generation counts the spec's changes", r"metadata\.generation$", r"/(pods|persistentvolumes|cron)\b"),
+    Explained("1.27: labels of Jobs have a domain", r"labels|matchLabels|cells|managedFields", "/jobs"),
+    Explained("1.29: a backoffLimit per index unbounds the other", r"spec\.backoffLimit$", "/jobs", "6", "2147483647"),
+    Explained("1.22: generation counts the spec's changes", r"metadata\.generation$"),
+    Explained("1.22: a dry run shows the address that would be taken", r"spec\.clusterIPs?$", "services.*dryRun", _ABSENT),
+    Explained("1.27: the template generation is an annotation of DaemonSets", "annotations|f:metadata", "/daemonsets"),
+    Explained("1.32: who asked is told with his credential's id", r"spec\.extra$", "/certificatesigningrequests"),
+    Explained("1.22: a status keeps its qosClass", r"status(\.qosClass)?$", "/pods/", _ABSENT, "qosClass"),
+    Explained("1.27: pods with scheduling gates say so", r"status\.conditions$", "/pods", ours="SchedulingGated"),
+    Explained("1.28: sidecars", r"initContainers.*restartPolicy$", "/pods", _ABSENT, "Always"),
+    Explained("1.33: an unmasked /proc is kept for user namespaces", "procMount$", "/pods", "Default", "Unmasked"),
+    Explained("1.29: keys of labels become requirements", r"labelSelector\.matchExpressions$", "/pods"),
+    Explained("1.22: a claim's data source is shown in both fields", r"spec\.dataSource$", "/persistentvolumeclaims"),
+    Explained("1.24: external addresses have a traffic policy", r"spec\.externalTrafficPolicy$", "/services"),
+    Explained("1.24: tokens name their account", r"metadata(\.name|\.namespace)?$", "/token", _ABSENT),
+    # Who owns what
+    Explained("1.22: what a writer may not set is not his", r"managedFields.*f:status|managedFields\[\d+\]$|managedFields$"),
+    Explained("1.22: which write was to a subresource is recorded", r"managedFields\[\d+\]\.(subresource|manager|fieldsV1\.)"),
+    Explained("1.21: references, selectors and more are atomic", _ATOMIC),
+    # Warnings, tables, lists
+    Explained("warnings came after 1.20", r"^headers\.warning", theirs=_ABSENT),
+    Explained("younger columns, and descriptions", r"columnDefinitions|\.cells\["),
+    Explained(
+        "1.27: what is listed from the cache is sorted",
+        r"(items\[\d+\]|body\[\d+\]\.object)\.metadata\.(name|labels)",
+        "(resourceVersion|watch)=",
+    ),
+    Explained("1.21: partial lists tell how many remain", "remainingItemCount$"),
+    Explained("1.28: partial lists are refused to watchers later", "^body$", "watch=1.*PartialObjectMetadataList"),
+    # Words
+    Explained(
+        "1.23: errors of decoding are encoding/json's",
+        _CAUSE,
+        theirs=r"error found in #|readObjectStart|unmarshalerDecoder|unexpected EOF|decode base64|valueUnstructured",
+    ),
+    Explained(
+        "1.23: patches are decoded before they are applied",
+        _CAUSE,
+        "PATCH",
+        r"500|jsonpatch\.|^\"200\"|cannot restore slice|\[\]",
+    ),
+    Explained("1.23: an unreadable patch shows its keys in another order", r"causes\[\d+\]\.message$", "PATCH", r"apiVersion"),
+    Explained(
+        "1.29: server-side apply checks the type first",
+        _CAUSE,
+        "PATCH .*fieldManager",
+        r"Incorrect version|no corresponding type|typed patch object",
+    ),
+    Explained(
+        "1.24: the groups of Ingresses and NetworkPolicies are not extensions'",
+        "message$|group$|kind$",
+        "networking",
+        "extensions",
+    ),
+    Explained("1.22: bad revisions are 400", "^verdict$", "", r"500 .*ParseUint|500 resourceVersion"),
+    Explained("on purpose 400 and 422 where upstream has 500", "^verdict$", "DELETE|POST", "500 "),
+    Explained("1.22: a bad timeout is refused", "^verdict$", "timeout=x"),
+    Explained("1.26: words of label selectors", r"^body\.message$", "GET", "unable to parse requirement"),
+    Explained("1.31: Services are found by their spec", _CAUSE, "/services ", "not a known field selector"),
+    Explained("1.24: Pods are found by hostNetwork", _CAUSE, "/pods spec.hostNetwork"),
+    Explained("1.27: watches may start with the list", _CAUSE, "watch=1", "forbidden for watch"),
+    Explained(
+        "media types are refused in other words",
+        r"^body\.message$|^verdict$|^body\.details$",
+        "",
+        r"40[6]|415|media types|\{\}",
+    ),
+    Explained("1.21: continue tokens without a version", r"^body\.message$", "continue", "encoded version"),
+    Explained("upstream lists the same error twice", r"causes\[\d+\]$", ours=f"^{_ABSENT}$"),
+    Explained("Go's structs and pointers", r"causes\[\d+\]\.message$", "", r"\{…\}|\(nil\)|core\.|apps\."),
+    Explained(
+        "changed leaves instead of whole structs",
+        r"causes\[\d+\]\.message$",
+        "PUT|PATCH",
+        "may not change fields other than|immutable",
+    ),
+    Explained("malformed certificates", r"message$", "certificatesigningrequests", "asn1"),
+    Explained("1.22: the addresses of a Service are checked before all else", r"causes\[\d+\]", "/services"),
+    Explained("1.27: labels of Jobs have a domain", r"causes\[\d+\]", "/jobs"),
+    Explained("1.25: projected volumes name one source each", r"causes", "/pods", "more than 1 volume type", "per source"),
+    Explained(
+        "1.28: host ports are the field at fault", r"causes", "/pods", "containerPort|hostPort", "hostPort|containerPort"
+    ),
+    Explained("1.28: limits are named", r"causes", "", "cpu limit", "cpu limit of"),
+    Explained(
+        "1.25: labels say that dots are the trouble", r"causes|^verdict", "", "", "must not contain dots|invalid DNS label"
+    ),
+    Explained("1.30: unsupported rather than invalid", r"causes", "", "", "Unsupported value|FieldValueNotSupported"),
+    Explained("1.22: node ids may be longer", r"causes", "/csinodes", "128 characters"),
+    Explained("1.25: names of provisioners are checked in lower case", r"causes", "/storageclasses", "A_"),
+    Explained("1.22: annotation and field of an Ingress's class may agree", r"causes", "/ingresses", "class field is also set"),
+    Explained(
+        "1.29: fields at fault have their real names",
+        r"causes\[\d+\]\.field$",
+        "",
+        '"Value"|CSINodeDriver|"spec"|csi.namespace',
+    ),
+    Explained("1.26: a driver's other fields may change", r"causes", "/csidrivers"),
+    Explained("1.24: the resource of an update's scale has the namespace of its path", r"causes|^verdict", "/scale"),
+    Explained("1.24: reviews have the namespace of their path", r"causes|^verdict", "/localsubjectaccessreviews"),
+    Explained("1.23: sysctls of the network are the host's", r"causes", "/pods", "", "sysctls"),
+    Explained(
+        "1.21: younger rules of Pods, claims, templates and quotas",
+        r"causes|^verdict",
+        "pods|claims|sets|deployments|quotas|jobs|/ingress",
+    ),
+    Explained("1.22: one pod may have a volume for itself", r"causes", "", "ReadWriteOncePod|NotSupported"),
+    Explained(
+        "1.23: objects in other namespaces are refused in creates' words", r"^body\.message$", "", "namespace of the object"
+    ),
+    Explained("Scales are decoded as what they must be", r"^body\.message$", "/scale", "unknown conversion"),
+    Explained("shorter words of times", r"^body\.message$", "sinceTime", "cannot parse"),
+    Explained("methods of tokens in other words", r"^body\.(message|details)", "GET .*/token"),
+    Explained("1.22: what is only answered has no owners", r"^body\.metadata$", "reviews|/token", "managedFields"),
+    Explained("1.30: AppArmor and seccomp are fields, not annotations", r"annotations|securityContext", "/pods"),
+    Explained("1.27: nodes are configured by files", r"spec\.configSource$", "/nodes"),
+    Explained("only one address family is served", r"spec\.ipFamil", "/services"),
+    Explained("empty lists are shown where they were sent", r"containers$", "", _ABSENT, r"\[\]"),
+    Explained("1.21: statuses of finished indexes", r"^body\.status$", "/jobs/.*/status"),
+    Explained("the condition of an APIService is there sooner", r"^body\.status$", "/apiservices"),
+    Explained("the condition of a definition is there sooner", r"^body\.status\.conditions", "/customresourcedefinitions"),
+    Explained("1.24: tokens are stamped", "creationTimestamp$", "/token"),
+    Explained("1.22: a status keeps its qosClass", r"qosClass$", "/pods/"),
+    Explained("1.21: namespaces have a label with their name", r"labels\.kubernetes\.io/metadata\.name$"),
+    Explained("1.22: events do not change", "^verdict$", "PUT .*/events/"),
+    Explained("1.26: selectors of webhooks are strict", "^verdict$", "/(validating|mutating)webhookconfigurations"),
+    Explained("1.27: annotations about topology agree", "^verdict$", "/services", "201", "topology-mode"),
+    Explained("1.24: templates have no ephemeral containers", "^verdict$", "/podtemplates", "201", "ephemeral"),
+    Explained("1.29: tokens may be bound to nodes", "^verdict$", "/token", "cannot bind token"),
+    Explained("1.27: old labels of volumes' nodes may become new ones", "^verdict$", "PUT .*/persistentvolumes/"),
+    Explained(
+        "1.22: a Service that leaves the cluster gives its address back", "^verdict$", "PUT .*/services/", "can not be unset"
+    ),
+    Explained("1.22: ports of kubelets may be exposed", "^verdict$", "/services", "used by kubelet"),
+    # What stands around
+    Explained("another program", r"^body\.(buildDate|compiler|git\w+|goVersion|minor|major|platform)$", "/version"),
+    Explained("1.27: discovery has singular names", r"singularName$", "GET discovery", '""'),
+    Explained("a younger resource", r"^resources\.[\w/]+$", "GET discovery", _ABSENT),
+    Explained("1.22: evictions are policy/v1's", r"pods/eviction\.version$", "GET discovery"),
+    Explained("1.22: collections of Services can be deleted", r"^resources\.services\.verbs", "GET discovery"),
+    Explained("fields that went", r"^properties\.", "GET definition", "", _ABSENT),
+    Explained("1.33's lists of required fields", r"(^|\.)required(\[\d+\])?$", "GET definition"),
+    Explained("structures that came after 1.20", r"x-kubernetes-|\.(type|format|\$ref)$|^(type|format)", "GET definition"),
+    Explained(
+        "1.24: paths that are nobody's answer in plain text",
+        "^body$|content-type|x-content-type",
+        "GET /(api|apis|odd|healthz/odd)",
+    ),
+    Explained("headers of health checks", "x-content-type-options$", "GET /(healthz|livez|readyz)"),
+    Explained("empty answers have a type all the same", "^body$|content-type$", "/log", _ABSENT + '|""'),
+    Explained(
+        "impersonation without a user is refused as a Status",
+        "^body$|content-type",
+        "configmaps",
+        "Internal Server Error|text/plain",
+    ),
+    Explained("1.23: writing to Services answers with the Service", r"^body\.", "DELETE .*/services/"),
+    Explained(
+        "1.33: nodes have fewer rights, and other roles", r"^body\.status\.|^verdict$", "system:node|alice|namespaces/default "
+    ),
 )
 
-REWORDED: tuple[tuple[str, str], ...] = ()
+REWORDED: tuple[tuple[str, str], ...] = (
+    (r"must have at most (\d+) (bytes|characters)", r"may not be more than \1 bytes"),
+    (r"must be valid IP address|must be a valid IP address$", "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"),
+    ("not a valid CIDR$", "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"),
+    (r"\(127\.0\.0\.0/8\)", "(127.0.0.0/8, ::1/128)"),
+    (r"\(169\.254\.0\.0/16\)", "(169.254.0.0/16, fe80::/10)"),
+    ("host must be provided", "host must be specified"),
+    ("must to greater or equal than 0", "must be greater than or equal to 0"),
+    (r"capacity \(or configSource, if the DynamicKubeletConfig feature gate is enabled\)", "capacity"),
+    (": signerName must be provided", ""),
+    (r"^data\[%s\]", "data"),
+)
 """Words of 1.20 and what 1.33 says instead."""
 
 
 def is_explained(request: str, found: Difference) -> str:
     """The reason, or nothing."""
+    theirs, ours = (json.dumps(value, ensure_ascii=False) for value in (found.theirs, found.ours))
     for row in ROWS:
-        here = re.search(row.at, found.at) and re.search(row.request, request)
-        if here and (not row.ours or re.search(row.ours, json.dumps(found.ours))):
+        wanted = ((row.at, found.at), (row.request, request), (row.theirs, theirs), (row.ours, ours))
+        if all(re.search(pattern, text) for pattern, text in wanted):
             return row.reason
     return ""
 

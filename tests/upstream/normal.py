@@ -15,6 +15,8 @@ _SUFFIX = re.compile(r"(?<=enerated-)[a-z0-9]{5}\b|(?<=kube-api-access-)[a-z0-9]
 _CHOSEN_ADDRESS = re.compile(r"\b10\.(9[6-9]|1(0\d|1[01]))\.(?!0\.)\d+\.\d+\b")
 _GO_VALUE = re.compile(r"(?:\[\]|map\[[\w.]+\]|&)?[\w.*]*(?:\{|\(nil\))")
 _VALUE = re.compile("(?:Invalid|Duplicate) value: ")
+_AGE = re.compile(r"\d+[sm]")
+_REVISION = re.compile(r'(in record \(|\\"resourceVersion\\":\\")\d+')
 _NEAR = timedelta(hours=2)
 
 EMPTY_AS_ABSENT = frozenset(
@@ -49,21 +51,29 @@ def plain(value: Any, key: str = "") -> Any:
     """A JSON value in the form in which two servers can agree on it."""
     if isinstance(value, dict):
         found = {name: plain(inner, name) for name, inner in value.items()}
+        if "managedFields" in found and isinstance(found["managedFields"], list):
+            found["managedFields"].sort(key=_who)  # that is by second, and between the two servers one may pass
         if "fieldsV1" in found:
             found.pop("time", None)
         return {name: inner for name, inner in found.items() if not _says_nothing(name, inner)}
     if isinstance(value, list):
         return [plain(inner, key) for inner in value]
-    if key in ("resourceVersion", "continue", "nodePort") and value:
+    if key in ("resourceVersion", "continue", "nodePort", "token", "serverAddress") and value:
         return "…"
+    if key == "cells" and isinstance(value, str) and _AGE.fullmatch(value):
+        return "AGE"
     if isinstance(value, str):
         return plain_text(value)
     return value
 
 
+def _who(entry: Tree) -> tuple[str, ...]:
+    return tuple(str(entry.get(name, "")) for name in ("operation", "manager", "subresource"))
+
+
 def plain_text(text: str) -> str:
     text = _SUFFIX.sub("…", _UUID.sub("UID", text))
-    text = _CHOSEN_ADDRESS.sub("ADDRESS", _TIME.sub(_time, text))
+    text = _CHOSEN_ADDRESS.sub("ADDRESS", _REVISION.sub(r"\1…", _TIME.sub(_time, text)))
     return _without_structs(text)
 
 

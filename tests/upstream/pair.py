@@ -12,7 +12,7 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -41,12 +41,12 @@ class Side:
     transport: Transport
     kept: dict[str, str] = field(default_factory=dict)
 
-    async def ask(self, method: str, path: str, body: Any, options: dict[str, Any]) -> Answer:
+    async def ask(self, method: str, path: str, body: Any, by: Transport, options: dict[str, Any]) -> Answer:
         path, _, query = self._filled(path).partition("?")
         raw = body if isinstance(body, bytes) else b"" if body is None else self._filled(json.dumps(body)).encode()
-        by = options.get("by", self.transport)
-        given = {name: value for name, value in options.items() if name != "by"}
-        got = await by.request(method, path, query=parse_qsl(query, keep_blank_values=True), body=raw, **given)
+        given = {name: value for name, value in options.items() if name not in ("by", "query_extra")}
+        asked = [*parse_qsl(query, keep_blank_values=True), *options.get("query_extra", {}).items()]
+        got = await by.request(method, path, query=asked, body=raw, **given)
         try:
             tree = json.loads(got.body)
         except ValueError:
@@ -74,8 +74,12 @@ class Account:
 
 
 class Pair:
-    def __init__(self, runner: asyncio.Runner, theirs: Side, ours: Side, served: Served, account: Account) -> None:
+    def __init__(self, runner: asyncio.Runner, url: str, served: Served, account: Account) -> None:
         self._runner = runner
+        self.url = url
+        """Upstream's."""
+        theirs, ours = Side(Transport(replace(served.admin, server=url))), Side(served.transport)
+        self._others: dict[tuple[str, tuple[str, ...]], Each] = {}
         self.theirs, self.ours = theirs, ours
         self.served = served
         self.account = account
@@ -85,11 +89,13 @@ class Pair:
         """The answers of upstream and of Sampan, whatever they are."""
 
         each = body if isinstance(body, Each) else Each(body, body)
+        by = options.get("by", Each(self.theirs.transport, self.ours.transport))
 
         async def asked() -> tuple[Answer, Answer]:
             async with asyncio.timeout(60):
                 return await asyncio.gather(
-                    self.theirs.ask(method, path, each.theirs, options), self.ours.ask(method, path, each.ours, options)
+                    self.theirs.ask(method, path, each.theirs, by.theirs, options),
+                    self.ours.ask(method, path, each.ours, by.ours, options),
                 )
 
         return self._runner.run(asked())
@@ -102,15 +108,30 @@ class Pair:
         for side, answer in zip((self.theirs, self.ours), answers, strict=True):
             side.keep(answer, keep or {})
         theirs, ours = (shown(answer) for answer in answers)
-        request = f"{method} {path}"
+        self.compare(f"{method} {path}", *of_one_status(reworded(theirs), ours), note=note, body=body)
+        return answers
+
+    def compare(self, request: str, theirs: Any, ours: Any, *, note: str = "", body: Any = None) -> None:
         self.account.requests += 1
-        for found in differences(*of_one_status(reworded(theirs), ours)):
-            reason = is_explained(request, found)
+        for found in differences(theirs, ours):
+            reason = is_explained(f"{request} {note}", found)
             if reason:
                 self.account.explained[reason] = self.account.explained.get(reason, 0) + 1
             else:
                 self._found.append(_told(request, body, note, found))
-        return answers
+
+    def connect(self, user: str, *groups: str) -> Each:
+        """Connections to both as somebody else, in the place of `by`."""
+        if (user, groups) not in self._others:
+            credentials = self.served.credentials
+            configs = (credentials.client(url, user, *groups) for url in (self.url, self.served.server.url))
+            self._others[user, groups] = Each(*map(Transport, configs))
+        return self._others[user, groups]
+
+    async def close(self) -> None:
+        for each in (*self._others.values(), Each(self.theirs.transport, self.ours.transport)):
+            await each.theirs.close()
+            await each.ours.close()
 
     def agree(self) -> None:
         """Fails with everything that differed since the last time."""

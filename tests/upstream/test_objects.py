@@ -7,7 +7,7 @@ import pytest
 from sampan.api.resource import Resource
 from sampan.api.scheme import builtin
 from tests.fuzz.arena import path_of
-from tests.fuzz.samples import sample
+from tests.samples import sample
 from tests.upstream.pair import Pair
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"

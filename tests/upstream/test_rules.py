@@ -1,11 +1,10 @@
-"""The tables of the unit tests, asked of both servers: what a create, an update and a status update refuse, and in what words."""
+"""The tables of the unit tests, asked of both servers: what creates, updates and status updates refuse, and in what words."""
 
 from __future__ import annotations
 
 import copy
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from sampan.api.resource import Resource
 from sampan.api.scheme import builtin
 from tests.fuzz.arena import path_of
-from tests.fuzz.samples import SAMPLES, sample
+from tests.samples import SAMPLES, sample
 from tests.unit.groups.kinds import merged
 from tests.upstream.pair import Each, Pair
 from tests.upstream.recorder import Recorded, recorded
