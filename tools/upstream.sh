@@ -48,7 +48,8 @@ if [ -z "$(missing)" ]; then
 fi
 
 command -v apt-get >/dev/null 2>&1 || fail "there is no apt-get to fetch the source package with"
-work=$(mktemp -d "${TMPDIR:-/var/tmp}/sampan-upstream.XXXXXX")
+mkdir -p "$(dirname "$target")"
+work=$(mktemp -d "$target.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 packages=""
