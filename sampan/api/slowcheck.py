@@ -250,8 +250,13 @@ def _time(value: Value, *, micro: bool) -> str:
     try:
         return canonical_time(value, micro=micro)
     except ValueError:
-        layout = "2006-01-02T15:04:05.000000Z07:00" if micro else "2006-01-02T15:04:05Z07:00"
-        raise _Mismatch(f"parsing time {_quoted(value)}{_time_problem(value, layout)}") from None
+        raise _Mismatch(why_no_time(value, micro=micro)) from None
+
+
+def why_no_time(text: str, *, micro: bool = False) -> str:
+    """What Go's time.Parse says of a text that is no RFC 3339 time."""
+    layout = "2006-01-02T15:04:05.000000Z07:00" if micro else "2006-01-02T15:04:05Z07:00"
+    return f"parsing time {_quoted(text)}{_time_problem(text, layout)}"
 
 
 def _quoted(text: str) -> str:

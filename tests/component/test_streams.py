@@ -268,6 +268,7 @@ LINES = (
         ({"tailLines": "-1"}, 422,
          'PodLogOptions "web" is invalid: tailLines: Invalid value: -1: must be greater than or equal to 0'),
         ({"tailLines": "x"}, 400, 'strconv.ParseInt: parsing "x": invalid syntax'),
+        ({"sinceTime": "x"}, 400, 'parsing time "x" as "2006-01-02T15:04:05Z07:00": cannot parse "x" as "2006"'),
         ({"container": "other"}, 400, "container other is not valid for pod web"),
         ({"previous": "true"}, 400, 'previous terminated container "app" in pod "web" not found'),
     ],

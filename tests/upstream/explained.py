@@ -166,7 +166,6 @@ ROWS: tuple[Explained, ...] = (
         "1.23: objects in other namespaces are refused in creates' words", r"^body\.message$", "", "namespace of the object"
     ),
     Explained("Scales are decoded as what they must be", r"^body\.message$", "/scale", "unknown conversion"),
-    Explained("shorter words of times", r"^body\.message$", "sinceTime", "cannot parse"),
     Explained("methods of tokens in other words", r"^body\.(message|details)", "GET .*/token"),
     Explained("1.22: what is only answered has no owners", r"^body\.metadata$", "reviews|/token", "managedFields"),
     Explained("1.30: AppArmor and seccomp are fields, not annotations", r"annotations|securityContext", "/pods"),

@@ -7,6 +7,7 @@ from typing import Any
 
 from sampan.api.errors import FieldError, StatusError, bad_request, internal_error, invalid, invalid_object
 from sampan.api.integers import parse_int64
+from sampan.api.slowcheck import why_no_time
 from sampan.apiserver.kubelet import unreachable
 from sampan.apiserver.requestinfo import RequestInfo, is_true
 from sampan.apiserver.subresources.target import Nodes
@@ -116,5 +117,5 @@ def _time(text: str) -> str:
     try:
         parse_rfc3339(text)
     except ValueError:
-        raise bad_request(f'parsing time "{text}" as "2006-01-02T15:04:05Z07:00": cannot parse "{text}"') from None
+        raise bad_request(why_no_time(text)) from None
     return text
