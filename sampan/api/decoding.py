@@ -6,6 +6,7 @@ Reach it through `Schema.admit` and `Schema.admit_tree`.
 from __future__ import annotations
 
 import json
+import math
 import re
 from functools import cached_property
 from typing import Any, Final, NamedTuple, cast
@@ -22,6 +23,7 @@ from sampan.api.slowcheck import Repeating, Walk, kind_of, unrepeated
 Tree = dict[str, Any]
 _TOO_DEEP: Final = "exceeded max depth"
 _SUMMARY_LENGTH: Final = 30
+NO_FLOAT: Final = "json: cannot unmarshal number inf into Go value of type float64"
 _STRICT_LIMIT: Final = 100
 _MOST_DIGITS: Final = 400
 _NO_KIND: Final = "couldn't get version/kind; json parse error: "
@@ -64,6 +66,8 @@ def decode_json(body: bytes) -> tuple[Any, bool]:
         tree = msgspec.json.decode(body)
     except _REFUSALS:
         tree = decode_remembering_repeats(body)
+        if has_infinite(tree):
+            raise BrokenBody(NO_FLOAT) from None
         return tree, False
     if may_be_too_deep(body) and is_too_deep(tree):
         raise BrokenBody(_TOO_DEEP)
@@ -132,6 +136,15 @@ def _without_lone_surrogates(value: Any) -> Any:
 def _whole_number(text: str) -> int | float:
     """Python refuses to read some thousand digits: it would take the square of their number."""
     return int(text) if len(text) <= _MOST_DIGITS else float(text)
+
+
+def has_infinite(value: Any) -> bool:
+    """Whether there is a number that no float can hold, which would be written as null."""
+    if isinstance(value, dict):
+        return any(map(has_infinite, value.values()))
+    if isinstance(value, list):
+        return any(map(has_infinite, value))
+    return isinstance(value, float) and math.isinf(value)
 
 
 def _refuse_constant(name: str) -> None:

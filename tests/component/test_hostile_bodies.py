@@ -234,6 +234,29 @@ def test_a_definition_that_would_cost_much_costs_little(siege: Siege, what: str)
     siege.run(scenario())
 
 
+def test_custom_objects_that_keep_whatever_they_hold_are_bounded_too(siege: Siege) -> None:
+    kept = definition({"type": "object", "x-kubernetes-preserve-unknown-fields": True})
+    kept["metadata"]["name"], kept["spec"]["group"] = "things.kept.example.com", "kept.example.com"
+    where = "/apis/kept.example.com/v1/namespaces/default/things"
+    object_ = b'{"apiVersion":"kept.example.com/v1","kind":"Thing","metadata":{"name":"new"},"spec":%b}'
+
+    async def scenario() -> None:
+        assert (await siege.ask("POST", DEFINITIONS, kept)).status == 201
+        async with siege.bounded(80):
+            for levels in (10_000, 1_000_000):
+                for deep in nested(levels):
+                    for media in (JSON, YAML):
+                        answer = await siege.ask("POST", where, object_ % deep, media)
+                        assert answer.status == 400, answer.body[:300]
+                    answer = await siege.ask("PATCH", f"{where}/new", object_ % deep, APPLY, query={"fieldManager": "siege"})
+                    assert answer.status == 400, answer.body[:300]
+            for spec, status in ((b'{"a":' + b"9" * 1_000_000 + b"}", 400), (b'{"a":1e9999999}', 400), (b'{"\\ud800":1}', 201)):
+                answer = await siege.ask("POST", where, object_ % spec, query=DRY)
+                assert answer.status == status, answer.body[:300]
+
+    siege.run(scenario())
+
+
 QUERIES: dict[str, tuple[dict[str, str], int]] = {
     "10,000 requirements": ({"labelSelector": ",".join(f"a{n}=b" for n in range(10_000))}, 400),
     "a set of 10,000": ({"labelSelector": "a in (" + ",".join(f"b{n}" for n in range(10_000)) + ")"}, 200),

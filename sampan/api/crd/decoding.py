@@ -13,7 +13,16 @@ import msgspec
 from sampan.api.crd.embedded import BadMetadata
 from sampan.api.crd.fasttypes import fast_type
 from sampan.api.crd.structure import Tree, Value, copied
-from sampan.api.decoding import Admitted, Decoder, Outcome, TypeProblem, cannot_be_handled, unrecognized
+from sampan.api.decoding import (
+    NO_FLOAT,
+    Admitted,
+    Decoder,
+    Outcome,
+    TypeProblem,
+    cannot_be_handled,
+    has_infinite,
+    unrecognized,
+)
 from sampan.api.errors import StatusError, bad_request
 from sampan.api.fasttypes import convert_checked
 from sampan.api.slowcheck import Repeating
@@ -48,6 +57,8 @@ class CustomDecoder(Decoder):
             raise KindMissing(tree or {}, body, kind, version)
         if isinstance(tree, dict) and not tree.get("apiVersion"):
             raise bad_request(f"the API version in the data () does not match the expected API version ({version})")
+        if has_infinite(tree):
+            raise unrecognized(body, kind, NO_FLOAT)
         return super().judge(tree, body, kind, version)
 
     def admit_tree(self, tree: Tree) -> Admitted:
