@@ -363,7 +363,7 @@ EXPECTED = (
     # Their recorder begins a series with the first event; of those that come as events.k8s.io/v1 there must be two.
     "series.count: Invalid value",
 )
-GONE = re.compile('"[^"]+" not found')
+GONE = re.compile('"[^"]+" not found|UID in object meta: $')
 """What a namespace took with it while they were at it."""
 
 
