@@ -198,7 +198,7 @@ class Endpoint:
         view = self.view_for(form, request)
         if isinstance(view, TableView):
             view = view.without_columns()
-        revision = revision_of(options.resource_version)
+        revision = revision_to_get(options.resource_version)
         newest = self._feed.store.revision
         if self._feed.local and options.initial_events is None and revision > newest:
             # Nobody has that from this store, but from one that it took the place of, and whoever waited for it to come would

@@ -88,11 +88,13 @@ def test_who_wants_one_revision_of_the_future_is_not_made_to_wait(api: Api, quer
     api(scenario)
 
 
-def test_an_object_at_no_revision_is_an_error_without_a_name(api: Api) -> None:
+def test_an_object_or_a_watch_at_no_revision_is_an_error_without_a_name(api: Api) -> None:
     async def scenario(server: Served) -> None:
-        refused = await server.get(core("configmaps", "default", "a"), query={"resourceVersion": "abc"})
-        assert (refused.status, refused.tree.get("reason")) == (500, None)
-        assert refused.message == f'resourceVersion: Invalid value: "abc": {NO_NUMBER}'
+        query = {"resourceVersion": "abc"}
+        for path, more in ((core("configmaps", "default", "a"), {}), (CONFIG_MAPS, {"watch": "true"})):
+            refused = await server.get(path, query=query | more)
+            assert (refused.status, refused.tree.get("reason")) == (500, None)
+            assert refused.message == f'resourceVersion: Invalid value: "abc": {NO_NUMBER}'
 
     api(scenario)
 

@@ -97,6 +97,7 @@ def test_a_path_says_the_kind_and_action_of_each_operation(v3: Any) -> None:
 def test_subresources_have_paths_of_their_own_kinds(v2: Any) -> None:
     prefix = "/api/v1/namespaces/{namespace}/pods/{name}/"
     assert v2["paths"][prefix + "status"]["patch"]["operationId"] == "patchCoreV1NamespacedPodStatus"
+    assert v2["paths"][prefix + "status"]["patch"]["consumes"][-1] == "application/apply-patch+yaml"
     eviction = v2["paths"][prefix + "eviction"]["post"]
     assert eviction["x-kubernetes-group-version-kind"] == {"group": "policy", "kind": "Eviction", "version": "v1"}
     assert v2["paths"][prefix + "exec"]["get"]["x-kubernetes-action"] == "connect"

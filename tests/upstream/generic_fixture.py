@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.error import URLError
 
@@ -22,10 +23,16 @@ class Both:
     ours: Side
     compared: int = 0
 
+    @staticmethod
+    def _run(scenario: Scenario, side: Side) -> None:
+        side.replies = []
+        scenario(side)
+
     def __call__(self, scenario: Scenario) -> None:
-        for side in (self.upstream, self.ours):
-            side.replies = []
-            scenario(side)
+        # Side by side, as most of the time is spent waiting for watches to end.
+        with ThreadPoolExecutor(2) as threads:
+            for run in [threads.submit(self._run, scenario, side) for side in (self.upstream, self.ours)]:
+                run.result()
         found = []
         for theirs, mine in pairs(self.upstream.replies, self.ours.replies):
             self.compared += 1

@@ -46,6 +46,13 @@ KNOWN: tuple[tuple[str, str, str], ...] = (
     (r'"op": "(odd|add)"', r"", "errors of JSON patches are worded otherwise"),
     (r"/paths(/\.\.|//a)$|/proxy/paths$", r"", "paths that no client writes"),
     ("openapi v2 paths", r"/scale\.", "the scale's own kind rather than that of what is scaled"),
+    (
+        "watch=true.*sendInitialEvents",
+        r"initial-events-list-blueprint|metadata.creationTimestamp: - \\| None",
+        "1.33 says both",
+    ),
+    ("Table.*watch=true.*sendInitialEvents", r"", "1.33 does not get the end of a streamed list into a table"),
+    ("watch=true.*(continue|allowWatchBookmarks=x)", r"", "with streaming lists on, upstream takes any such watch for one"),
     ("customresourcedef", r"google\.protobuf\.Timestamp", "messages cannot be constructed here"),
     ("customresourcedef", r"^header warning: .*unrecognized format", "1.34 warns of formats it does not know"),
     (

@@ -177,7 +177,7 @@ def test_bad_configurations_are_refused_alike(both: Both) -> None:
         kind = "Config"
         path = side.define(definition(kind, SCHEMA))
         one, plain = f"{path}/a", thing(kind, spec={"a": "x"})
-        for change in (
+        changes: tuple[Tree, ...] = (
             {"apiVersion": "v1"},
             {"apiVersion": "config.example.com/v2"},
             {"kind": "Other"},
@@ -195,7 +195,8 @@ def test_bad_configurations_are_refused_alike(both: Both) -> None:
             {"metadata": {"name": "a", "labels": {"-": "b"}}},
             {"metadata": {"name": "a", "unknown": "b"}},
             {"metadata": {"name": "a", "labels": {"a": 1}}},
-        ):
+        )
+        for change in changes:
             side.apply(one, {**plain, **change}, note=str(change)[:50])
             side.ask("DELETE", one)
         for text in (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from tests.upstream.generic_fixture import Both, both
 from tests.upstream.generic_schemas import Tree, definition, object_of, thing
@@ -111,7 +112,7 @@ def test_paths_and_verbs_are_answered_alike(both: Both) -> None:
             {"op": "add", "path": "/metadata/labels", "value": {"a": "b"}},
         ):
             side.patch(f"{path}/a", [change], JSON_PATCH, note=json.dumps(change))
-        for patch in (
+        patches: tuple[Any, ...] = (
             {"kind": "X"},
             {"apiVersion": "v1"},
             {"metadata": {"name": "b"}},
@@ -126,7 +127,8 @@ def test_paths_and_verbs_are_answered_alike(both: Both) -> None:
             "x",
             None,
             5,
-        ):
+        )
+        for patch in patches:
             side.patch(f"{path}/a", json.dumps(patch), MERGE, note=json.dumps(patch), dryRun="All", fieldValidation="Strict")
         side.patch(f"{path}/a", "{", MERGE)
         side.patch(f"{path}/none", {}, MERGE)
@@ -157,7 +159,10 @@ def versions() -> list[Tree]:
 def operations(item: Tree) -> Tree:
     """What programs go by; descriptions are in other words, and media types are those that are served."""
     kept = ("operationId", "x-kubernetes-action", "x-kubernetes-group-version-kind", "tags")
-    return {verb: {key: operation.get(key) for key in kept} for verb, operation in item.items() if isinstance(operation, dict)}
+    found = {verb: {key: operation.get(key) for key in kept} for verb, operation in item.items() if isinstance(operation, dict)}
+    if "patch" in item:
+        found["patch"]["takes"] = sorted(item["patch"].get("requestBody", {}).get("content", item["patch"].get("consumes", ())))
+    return found
 
 
 def test_discovery_and_openapi_publish_alike(both: Both) -> None:

@@ -102,7 +102,7 @@ def revision_of(text: str, problem: str = "") -> int:
 
 
 def revision_to_get(text: str) -> int:
-    """Of a request for one object, where upstream has no name for what is wrong with it. Raises StatusError 500."""
+    """Of a request for one object or a watch, where upstream has no name for what is wrong. Raises StatusError 500."""
     try:
         return revision_of(text)
     except StatusError as error:
