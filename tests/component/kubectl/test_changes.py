@@ -152,7 +152,7 @@ def test_events_are_told(kubectl: Kubectl) -> None:
         ('patch pod p -p {"spec":{"nodeName":"other"}}', "spec: Forbidden: pod updates may not change fields other than "
          "`spec.containers[*].image`"),
         ('patch pod p -p {"spec":{"containers":[{"name":"p","image":5}]}}', 'The request is invalid: patch: Invalid value: '
-         '"map[spec:map[containers:[map[image:5 name:p]]]]": json: cannot unmarshal number into Go struct field'),
+         '"map[spec:map[containers:[map[image:5 name:p]]]]": cannot convert int64 to string'),
         ('patch pod p --type=json -p [{"op":"test","path":"/kind","value":"x"}]',
          "The request is invalid: the server rejected our request due to an error in our request"),
         ('patch pod p --type=merge -p {"metadata":{"name":"q"}}',
