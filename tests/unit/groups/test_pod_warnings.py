@@ -225,3 +225,10 @@ def test_annotation_and_field_come_to_say_the_same_of_apparmor(
     tree = created(POD, merged(pod(**spec), {"metadata": {"annotations": annotations}}))
     assert tree["metadata"].get("annotations", {}).get(APPARMOR) == annotated
     assert tree["spec"]["containers"][0].get("securityContext", {}).get("appArmorProfile") == field
+
+
+def test_a_pod_of_very_many_ports_and_paths_is_warned_of_the_first() -> None:
+    tree = web(ports=[{"containerPort": 80, "protocol": "TCP"} for _ in range(50_000)])
+    items = [{"key": "k", "path": "a/b"} for _ in range(50_000)]
+    tree["spec"]["volumes"] = [{"name": f"v{index}", "configMap": {"name": "m", "items": items}} for index in range(2)]
+    assert len(warned(POD, tree)) < 20_000

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from sampan.api.resource import Tree
 
 _ITEMS = {"configMap": ("ConfigMap", "name"), "secret": ("Secret", "secretName"), "downwardAPI": ("DownwardAPI", "")}
+_COMPARED = 128
+"""So many paths of a volume are compared, each with each; upstream compares any number."""
 _PROJECTED = {"configMap": "ConfigMap", "secret": "Secret", "downwardAPI": "DownwardAPI"}
 
 
@@ -59,7 +61,7 @@ def _are_apart(paths: Sequence[str]) -> bool:
 def _compared(paths: Sequence[tuple[str, str]], volume: str) -> list[str]:
     warnings: list[str] = []
     before: list[tuple[str, str]] = []
-    for path, source in paths:
+    for path, source in paths[:_COMPARED]:
         path = path.rstrip("/")
         for other, its_source in before:
             if path and (path == other or other.startswith(f"{path}/") or path.startswith(f"{other}/")):

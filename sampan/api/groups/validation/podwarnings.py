@@ -44,6 +44,10 @@ _OLD_VOLUMES = {
 _SHOWN_AS = {"storageos": "storageOS"}
 _OF_NODES = frozenset(("nodeSelector", "affinity", "topologySpreadConstraints"))
 _WHOLE = ("memory", "ephemeral-storage")
+_COMPARED_PORTS = 32
+"""A port is compared with the first so many of its number; upstream compares it with all before it."""
+_ENOUGH = 1000
+"""So many warnings of ports are more than an answer's headers can hold."""
 
 
 def warn_of_name(tree: Tree, why: str = NAME_OF_PODS) -> list[str]:
@@ -179,7 +183,8 @@ def _warn_of_containers(spec: Tree, path: str) -> list[str]:
         if len(container.get("env", ())) > 1:
             warnings += _warn_of_env(container["env"], f"{where}.env")
         for index, port in enumerate(container.get("ports", ())):
-            of_ports += _warn_of_port(port, f"{where}.ports[{index}]", ports)
+            if len(of_ports) < _ENOUGH:
+                of_ports += _warn_of_port(port, f"{where}.ports[{index}]", ports)
     return warnings + of_ports
 
 
@@ -227,7 +232,8 @@ def _warn_of_port(port: Tree, path: str, known: dict[tuple[int, str], list[tuple
             warnings.append(f"{path}: overlapping port definition with {where}")
         elif host == its_host and bool(address) != bool(its_address):
             warnings.append(f"{path}: dangerously ambiguous port definition with {where}")
-    others.append((path, port))
+    if len(others) < _COMPARED_PORTS:
+        others.append((path, port))
     return warnings
 
 
