@@ -29,3 +29,22 @@ def remember(entries: int, longest: int = LONGEST) -> Callable[[Callable[[T], R]
         return remembering
 
     return decorate
+
+
+class Passed:
+    """Texts that a check let pass, so that it need not be made of them again."""
+
+    def __init__(self, entries: int, longest: int) -> None:
+        self._entries = entries
+        self._longest = longest
+        self._texts: set[bytes] = set()
+
+    def __contains__(self, text: bytes) -> bool:
+        return text in self._texts
+
+    def add(self, text: bytes) -> None:
+        if len(text) > self._longest:
+            return
+        if len(self._texts) >= self._entries:
+            self._texts.clear()
+        self._texts.add(text)

@@ -30,6 +30,8 @@ class ServiceAccount(Judge):
     def __init__(self, accounts: WatchCache, clock: Clock) -> None:
         self._accounts = accounts
         self._clock = clock
+        self._volume = generate_name(VOLUME_PREFIX)
+        """Of the token, in every pod: replicas that are alike to the letter are checked once."""
 
     def concerns(self, resource: Resource, subresource: str, operation: str) -> bool:
         return resource.plural == "pods" and not resource.group and not subresource and operation == CREATE
@@ -58,7 +60,7 @@ class ServiceAccount(Judge):
             spec["serviceAccountName"] = spec["serviceAccount"] = DEFAULT
         account = self._account(attributes, spec["serviceAccountName"])
         if _automounts(account, spec):
-            _mount_token(spec)
+            _mount_token(spec, self._volume)
         if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
             spec["imagePullSecrets"] = [dict(reference) for reference in account["imagePullSecrets"]]
 
@@ -98,10 +100,10 @@ def _automounts(account: Tree, spec: Tree) -> bool:
     return True
 
 
-def _mount_token(spec: Tree) -> None:
+def _mount_token(spec: Tree, otherwise: str) -> None:
     """Where a container has nothing at the token's path yet."""
     volume = next((v["name"] for v in spec.get("volumes", ()) if v.get("name", "").startswith(VOLUME_PREFIX)), "")
-    name = volume or generate_name(VOLUME_PREFIX)
+    name = volume or otherwise
     mounted = False
     for field in ("initContainers", "containers"):
         for container in spec.get(field, ()):

@@ -189,6 +189,17 @@ def test_rules_of_volumes(volumes: list[Tree], expected: list[str]) -> None:
     assert create_errors(POD, pod(volumes=named)) == expected
 
 
+def test_a_spec_that_suited_one_pod_is_judged_anew_where_the_name_of_the_pod_matters() -> None:
+    claim = {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}
+    volumes = [
+        {"name": "claimed", "persistentVolumeClaim": {"claimName": "other-made"}},
+        {"name": "made", "ephemeral": {"volumeClaimTemplate": claim}},
+    ]
+    for name, count in (("web", 0), ("other", 1), ("web", 0)):
+        errors = create_errors(POD, merged(pod(volumes=volumes), {"metadata": {"name": name}}))
+        assert len(errors) == count, errors
+
+
 def test_a_mount_that_is_recursively_read_only_is_read_only() -> None:
     mount = {"name": "v", "mountPath": "/a", "recursiveReadOnly": "Enabled"}
     tree = merged(web(volumeMounts=[mount]), {"spec": {"volumes": [{"name": "v"}]}})

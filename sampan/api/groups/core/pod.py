@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from sampan.api.groups.core.pod_apparmor import agree_on_apparmor
 from sampan.api.groups.core.pod_columns import COLUMNS, completion
 from sampan.api.groups.core.pod_defaults import default_pod
@@ -13,10 +15,14 @@ from sampan.api.groups.core.pod_validation import validate_pod, validate_pod_sta
 from sampan.api.groups.strategies import keep_field, keep_spec
 from sampan.api.groups.validation.podwarnings import warn_of_name, warn_of_pod, warn_of_pod_status
 from sampan.api.resource import Resource, Strategy, Tree
+from sampan.lib.remember import Passed
 
 _NAME = (
     "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: "
 )
+_quiet = Passed(entries=256, longest=8 * 1024)
+"""Specs of which nothing is to be warned."""
+_encode = msgspec.json.encode
 _AFFINITY_TERMS = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED_TERMS = "preferredDuringSchedulingIgnoredDuringExecution"
 
@@ -88,7 +94,17 @@ def _warn(new: Tree, old: Tree | None) -> list[str]:
     """Of new ones alone: people seldom change pods, and kubelets and schedulers would never read it."""
     if old is not None:
         return []
-    return warn_of_name(new, _NAME) + warn_of_pod(new["spec"], new["metadata"])
+    return warn_of_name(new, _NAME) + _warn_of_spec(new["spec"], new["metadata"])
+
+
+def _warn_of_spec(spec: Tree, meta: Tree) -> list[str]:
+    text = _encode(spec)
+    if text in _quiet and not meta.get("annotations"):
+        return []
+    warnings = warn_of_pod(spec, meta)
+    if not warnings:
+        _quiet.add(text)
+    return warnings
 
 
 def default_grace_seconds(tree: Tree) -> int:
