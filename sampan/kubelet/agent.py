@@ -222,9 +222,10 @@ class Agent:
         return [msgspec.structs.replace(w.pod, status=self._writer.current(w.pod)) for w in self._workers.values()]
 
     def pod(self, namespace: str, name: str) -> Pod | None:
-        found = [w.pod for w in self._workers.values() if (w.pod.metadata.namespace, w.pod.metadata.name) == (namespace, name)]
-        # Of a pod that ends and its successor of the same name, the successor.
-        return max(found, key=lambda p: p.metadata.creationTimestamp, default=None)
+        found = [w for w in self._workers.values() if (w.pod.metadata.namespace, w.pod.metadata.name) == (namespace, name)]
+        # Of a pod that ends and its successor of the same name, the successor, which may be of the same second.
+        newest = max(found, key=lambda w: (not w.vanished, w.pod.metadata.creationTimestamp), default=None)
+        return newest.pod if newest is not None else None
 
     def status(self, pod: Pod) -> PodStatus:
         return self._writer.current(pod)

@@ -24,7 +24,7 @@ from sampan.api.types.core_v1 import (
 )
 from sampan.api.types.meta_v1 import ObjectMeta
 from sampan.client.rest import STRATEGIC_PATCH
-from sampan.kubelet.runtime.base import ContainerStatus
+from sampan.kubelet.runtime.base import ContainerStatus, RuntimeFailure
 from tests.component.conftest import Api, Served
 
 from .nodes import Nodes, nodes
@@ -309,5 +309,26 @@ def test_a_container_that_goes_while_orphans_are_looked_for_hides_no_other(play:
             return not await runtime.list_sandboxes()
 
         await world.until(none)
+
+    play(scenario)
+
+
+def test_of_two_pods_of_one_name_and_second_the_one_that_is_still_there_is_asked(play: Callable[[Play], None]) -> None:
+    async def scenario(world: Nodes) -> None:
+        async def stuck(sandbox_id: str) -> None:
+            raise RuntimeFailure("Unknown", f"failed to stop sandbox {sandbox_id}")
+
+        agent = world.agents["node-1"]
+        world.runtimes["node-1"].stop_sandbox = stuck  # type: ignore[method-assign]
+        for _ in range(3):  # some of them within one second
+            made = await world.pod("web")
+            await world.when("web", ready)
+
+            async def is_found(uid: str = made.metadata.uid) -> bool:
+                found = agent.pod("default", "web")
+                return found is not None and found.metadata.uid == uid
+
+            await world.until(is_found)
+            await world.client.delete(Pod, "web", "default", grace_seconds=0)
 
     play(scenario)
