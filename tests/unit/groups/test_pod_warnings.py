@@ -162,6 +162,13 @@ def test_changed_pods_are_not_warned_of() -> None:
     assert warned(POD, tree, tree) == []
 
 
+def test_a_replica_is_warned_of_its_own_annotations() -> None:
+    assert warned(POD, created(POD, pod())) == []
+    old = merged(pod(), {"metadata": {"annotations": {"seccomp.security.alpha.kubernetes.io/pod": "unconfined"}}})
+    [warning] = warned(POD, created(POD, old))
+    assert warning.startswith("metadata.annotations[seccomp.security.alpha.kubernetes.io/pod]: ")
+
+
 TEMPLATE: Tree = {
     "metadata": {"labels": {"a": "b"}},
     "spec": {"containers": [{"name": "c", "image": "i", "env": [{"name": "A"}, {"name": "A"}]}]},

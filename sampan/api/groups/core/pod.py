@@ -13,7 +13,12 @@ from sampan.api.groups.core.pod_defaults import default_pod
 from sampan.api.groups.core.pod_parts import count_generation, qos_class
 from sampan.api.groups.core.pod_validation import validate_pod, validate_pod_status, validate_pod_update
 from sampan.api.groups.strategies import keep_field, keep_spec
-from sampan.api.groups.validation.podwarnings import warn_of_name, warn_of_pod, warn_of_pod_status
+from sampan.api.groups.validation.podwarnings import (
+    has_old_annotations,
+    warn_of_name,
+    warn_of_pod,
+    warn_of_pod_status,
+)
 from sampan.api.resource import Resource, Strategy, Tree
 from sampan.lib.remember import Passed
 
@@ -99,7 +104,7 @@ def _warn(new: Tree, old: Tree | None) -> list[str]:
 
 def _warn_of_spec(spec: Tree, meta: Tree) -> list[str]:
     text = _encode(spec)
-    if text in _quiet and not meta.get("annotations"):
+    if text in _quiet and not has_old_annotations(meta):
         return []
     warnings = warn_of_pod(spec, meta)
     if not warnings:

@@ -30,6 +30,8 @@ _OLD_ANNOTATIONS = {
     "security.alpha.kubernetes.io/sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
     "security.alpha.kubernetes.io/unsafe-sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
 }
+_OLD_DOMAIN = ".alpha.kubernetes.io/"
+"""In the name of every annotation that a Pod is warned of; those of seccomp, too."""
 _OLD_VOLUMES = {
     "photonPersistentDisk": "deprecated in v1.11, non-functional in v1.16+",
     "gitRepo": "deprecated in v1.11",
@@ -69,6 +71,11 @@ def warn_of_pod_status(tree: Tree) -> list[str]:
 def warn_of_template(template: Tree, path: str) -> list[str]:
     """Of a pod template that stands at `path`."""
     return warn_of_pod(template.get("spec", {}), template.get("metadata", {}), f"{path}.")
+
+
+def has_old_annotations(meta: Tree) -> bool:
+    """Whether what a Pod is warned of may depend on more than its spec."""
+    return any(_OLD_DOMAIN in key for key in meta.get("annotations", ()))
 
 
 def warn_of_pod(spec: Tree, meta: Tree, prefix: str = "") -> list[str]:
