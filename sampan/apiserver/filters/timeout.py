@@ -5,7 +5,6 @@ After apiserver's endpoints/filters/request_deadline.go and server/filters/timeo
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable
 from time import monotonic
 
@@ -13,6 +12,7 @@ from sampan.api import duration
 from sampan.api.errors import TIMEOUT, StatusError, bad_request
 from sampan.apiserver.filters.boundary import ANSWERS
 from sampan.apiserver.requestinfo import RequestInfo
+from sampan.lib.deadlines import Deadlines
 from sampan.lib.http import Answer, Filter, Handler, Request
 
 LONG_VERBS = frozenset(("watch", "proxy"))
@@ -21,6 +21,7 @@ LONG_SUBRESOURCES = frozenset(("attach", "exec", "log", "portforward", "proxy"))
 
 def timeout(seconds: float) -> Filter:
     """Of streams and upgrades only the time until they begin counts, and not what the client says of it."""
+    deadlines = Deadlines()
 
     def install(inner: Handler) -> Handler:
         def handle(request: Request) -> Answer | Awaitable[Answer]:
@@ -28,7 +29,7 @@ def timeout(seconds: float) -> Filter:
             answer = inner(request)
             if isinstance(answer, ANSWERS) or request.attributes.subresource == "proxy":
                 return answer  # what a proxied server takes its time for is between it and its client
-            return _bounded(request, answer, limit)
+            return _bounded(deadlines, request, answer, limit)
 
         return handle
 
@@ -48,11 +49,10 @@ def _wanted(request: Request, longest: float) -> float:
     return wanted if 0 < wanted < longest else longest
 
 
-async def _bounded(request: Request, answer: Awaitable[Answer], seconds: float) -> Answer:
+async def _bounded(deadlines: Deadlines, request: Request, answer: Awaitable[Answer], seconds: float) -> Answer:
     try:
-        # The loop's own timer: a limit that guards the machine stays true while a test's clock stands still.
-        async with asyncio.timeout(seconds - (monotonic() - request.received if request.received else 0)):
-            return await answer
+        # The loop's own clock: a limit that guards the machine stays true while a test's clock stands still.
+        return await deadlines.bound(answer, seconds - (monotonic() - request.received if request.received else 0))
     except TimeoutError:
         message = "Timeout: request did not complete within the allotted timeout"
         raise StatusError(504, TIMEOUT, message, details={}) from None
