@@ -8,23 +8,16 @@ Syntax, messages and the treatment of clock changes are those of robfig/cron v3 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from fractions import Fraction
 from typing import Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
+from sampan.api import duration
 from sampan.api.integers import parse_int64
 
 _YEARS_AHEAD: Final = 5
-_NANOSECONDS: Final = {
-    "ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9,
-}  # fmt: skip
-_MAX_INT64: Final = 2**63 - 1
-
-_duration_part = re.compile(r"([0-9]*)(?:\.([0-9]*))?([^0-9.]*)").match
 
 
 class CronError(ValueError):
@@ -170,7 +163,7 @@ def _descriptor(text: str, zone: tzinfo) -> Schedule:
         return _calendar(fields.split(), zone)
     if text.startswith("@every "):
         try:
-            nanoseconds = parse_duration(text.removeprefix("@every "))
+            nanoseconds = duration.nanoseconds(text.removeprefix("@every "))
         except ValueError as error:
             raise CronError(f"failed to parse duration {text}: {error}") from None
         return IntervalSchedule(max(1, nanoseconds // 10**9))
@@ -240,30 +233,3 @@ def _number(text: str, names: Mapping[str, int]) -> int:
     if number < 0:
         raise CronError(f"negative number ({number}) not allowed: {text}")
     return number
-
-
-def parse_duration(text: str) -> int:
-    """Nanoseconds of a duration such as "1h30m" or "1.5s". Raises ValueError in the words of Go's time.ParseDuration."""
-    rest = text[1:] if text[:1] in ("+", "-") else text
-    if rest == "0":
-        return 0
-    total = Fraction(0)
-    if not rest:
-        raise ValueError(f'time: invalid duration "{text}"')
-    while rest:
-        part = _duration_part(rest)
-        assert part is not None, "the pattern matches anything"
-        whole, fraction, unit = part[1], part[2] or "", part[3]
-        if not whole and not fraction:
-            raise ValueError(f'time: invalid duration "{text}"')
-        if not unit:
-            raise ValueError(f'time: missing unit in duration "{text}"')
-        if unit not in _NANOSECONDS:
-            raise ValueError(f'time: unknown unit "{unit}" in duration "{text}"')
-        if len(whole) > 19 or len(fraction) > 100:
-            raise ValueError(f'time: invalid duration "{text}"')
-        total += Fraction(int(whole + fraction), 10 ** len(fraction)) * _NANOSECONDS[unit]
-        if total > _MAX_INT64:
-            raise ValueError(f'time: invalid duration "{text}"')
-        rest = rest[part.end() :]
-    return -int(total) if text.startswith("-") else int(total)

@@ -2,40 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
-from sampan.api import duration
 from sampan.lib.clock import ManualClock
 from tests.component.conftest import Api, Served, core
 
 CONFIG_MAPS = core("configmaps", "default")
 INVALID = "invalid timeout specified in the request URL - time: "
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("1h15m30.5s", 4530.5), ("0", 0), ("-3s", -3), (".5s", 0.5), ("10ms", 0.01), ("+1m", 60), ("2µs", 2e-6), ("1.s", 1)],
-)
-def test_durations_are_read_as_go_reads_them(text: str, seconds: float) -> None:
-    assert duration.parse(text) == seconds
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("5", 'missing unit in duration "5"'),
-        ("5 s", 'unknown unit " s" in duration "5 s"'),
-        ("1e3s", 'unknown unit "e" in duration "1e3s"'),
-        ("soon", 'invalid duration "soon"'),
-        ("-", 'invalid duration "-"'),
-        ("9223372036854775808ns", 'invalid duration "9223372036854775808ns"'),
-        ("1" * 30 + "h", 'invalid duration "' + "1" * 30 + 'h"'),
-    ],
-)
-def test_what_is_no_duration_is_refused(api: Api, text: str, message: str) -> None:
-    with pytest.raises(ValueError, match="time") as raised:
-        duration.parse(text)
-    assert str(raised.value) == f"time: {message}"
 
 
 def test_a_client_may_name_a_shorter_time_than_the_servers(api: Api) -> None:

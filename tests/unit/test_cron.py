@@ -119,14 +119,6 @@ def test_what_is_no_schedule(text: str, message: str) -> None:
     assert str(raised.value) == message
 
 
-@pytest.mark.parametrize(
-    ("text", "nanoseconds"),
-    [("0", 0), ("1h30m", 5_400_000_000_000), ("1.5s", 1_500_000_000), (".5ms", 500_000), ("-3us", -3000), ("+2ns", 2)],
-)
-def test_durations(text: str, nanoseconds: int) -> None:
-    assert cron.parse_duration(text) == nanoseconds
-
-
 @settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(["*", "*/7", "3,30", "10-20"]),

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Final
 
 from sampan.api.cel.errors import CelRuntimeError
-from sampan.api.cel.times import parse_duration, parse_timestamp
+from sampan.api.cel.times import parse_timestamp
 from sampan.api.cel.values import Duration, Timestamp, Value
+from sampan.api.duration import worded
 
 Adapt = Callable[[Value], Value]
 """JSON to value. Raises CelRuntimeError for what the schema does not describe."""
@@ -64,32 +65,11 @@ def _formatted(read: Callable[[str], Value]) -> Adapt:
     return lambda value: read(str(check(value)))
 
 
-_UNITS: Final = (
-    (("ns", "nano"), 1),
-    (("us", "µs", "micro"), 10**3),
-    (("ms", "milli"), 10**6),
-    (("s", "sec"), 10**9),
-    (("m", "min"), 60 * 10**9),
-    (("h", "hr", "hour"), 3600 * 10**9),
-    (("d", "day"), 24 * 3600 * 10**9),
-    (("w", "week"), 7 * 24 * 3600 * 10**9),
-)
-_amounts = re.compile(r"([0-9]{1,18})\s*([A-Za-zµ]+)").findall
-
-
 def _duration(text: str) -> Value:
-    """Go's, or words: "2 days"."""
-    span = parse_duration(text)
-    if span is not None:
-        return span
-    total, found = 0, False
-    for amount, word in _amounts(text):
-        for names, nanoseconds in _UNITS:
-            if word.lower() in names or word.lower().startswith(names[-1]):
-                total, found = total + int(amount) * nanoseconds, True
-    if not found or total >= 2**63:
-        raise CelRuntimeError(f"Invalid duration {text}: unable to parse {text} as duration")
-    return Duration(total)
+    try:
+        return Duration(worded(text))
+    except ValueError as error:
+        raise CelRuntimeError(f"Invalid duration {text}: {error}") from None
 
 
 def _moment(written: str, text: str, what: str) -> Timestamp:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from sampan.api import duration
 from sampan.api.cel.errors import CelRuntimeError
 from sampan.api.cel.values import Duration, Timestamp
 
@@ -19,9 +20,7 @@ _LOW: Final = -62135596800
 """0001-01-01T00:00:00Z, in seconds."""
 _HIGH: Final = 253402300799
 _EPOCH: Final = datetime(1970, 1, 1)
-_UNITS: Final = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND}
 
-_part = re.compile(r"([0-9]*)(?:\.([0-9]*))?(ns|us|µs|μs|ms|s|m|h)", re.ASCII).match
 _stamp = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:[.,]([0-9]+))?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
 ).fullmatch
@@ -60,21 +59,10 @@ def between(left: int, right: int) -> Duration:
 
 def parse_duration(text: str) -> Duration | None:
     """As Go's time.ParseDuration; None for what is no duration."""
-    sign, rest = (text[0], text[1:]) if text[:1] in ("+", "-") else ("", text)
-    if rest == "0":
-        return Duration(0)
-    total, at = 0, 0
-    while at < len(rest):
-        match = _part(rest, at)
-        if match is None or not (match[1] or match[2]) or len(match[1]) > 19:
-            return None
-        unit = _UNITS[match[3]]
-        fraction = (match[2] or "")[:18]
-        total += int(match[1] or 0) * unit + int(fraction or 0) * unit // 10 ** len(fraction)
-        at = match.end()
-    if not rest or total > 2**63 - (sign != "-"):
+    try:
+        return Duration(duration.nanoseconds(text))
+    except ValueError:
         return None
-    return Duration(-total if sign == "-" else total)
 
 
 def format_duration(span: Duration) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Final
 
-from sampan.api import names
+from sampan.api import duration, names
 from sampan.api.patterns import matches
 
 Check = Callable[[str], bool]
@@ -151,26 +151,12 @@ def _is_datetime(text: str) -> bool:
     return match is not None and match[1] <= "23" and match[2] <= "59" and match[3] <= "59"
 
 
-_go_duration = re.compile(r"[-+]?(?:0|(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)").fullmatch
-_worded = re.compile(r"(?<![0-9])([0-9]+)\s*([A-Za-zµ]+)").findall
-_units: Final = frozenset(("ns", "us", "µs", "ms", "s", "m", "h", "hr", "d", "w", "wk"))
-_long_units: Final = ("nano", "micro", "milli", "sec", "min", "hour", "day", "week")
-
-
 def _is_duration(text: str) -> bool:
-    """One of Go's, or anything with a number and a unit somewhere in it."""
-    if _go_duration(text):
-        return True
-    found = _worded(text)
-    units = [unit.lower() for _, unit in found]
-    return all(_is_int64(number) for number, _ in found) and any(
-        unit in _units or unit.startswith(_long_units) for unit in units
-    )
-
-
-def _is_int64(digits: str) -> bool:
-    digits = digits.lstrip("0")
-    return len(digits) < 20 and int(digits or 0) < 2**63
+    try:
+        duration.worded(text)
+    except ValueError:
+        return False
+    return True
 
 
 _UUID: Final = r"[0-9a-f]{8}-?[0-9a-f]{4}-?%s-?%s-?[0-9a-f]{12}"
