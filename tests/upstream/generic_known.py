@@ -39,7 +39,7 @@ KNOWN: tuple[tuple[str, str, str], ...] = (
         "no such methods and forms here",
     ),
     (
-        r"^(POST|PUT|PATCH|DELETE) /apis/path.example.com(/v1/paths|/v1/namespaces/default/paths(/a(/status)?)?)?$",
+        r"^(POST|PUT|PATCH|DELETE) /apis/verb.example.com(/v1/verbs|/v1/namespaces/default/verbs(/a(/status)?)?)?$",
         r"",
         "405 for them all",
     ),

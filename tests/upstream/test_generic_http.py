@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from tests.upstream.generic_fixture import Both, both
 from tests.upstream.generic_schemas import Tree, definition, object_of, thing
@@ -13,9 +13,66 @@ from tests.upstream.test_generic_definitions import N, S
 __all__ = ["both"]
 
 SCHEMA = object_of(spec=object_of(a=S, n=N), status=object_of(phase=S))
+ACCEPTED: Final = (
+    "text/plain",
+    "text/html",
+    "*/*",
+    "application/*",
+    "application/json;q=0",
+    "application/yaml",
+    "text/plain, application/yaml;q=0.5",
+    "application/vnd.kubernetes.protobuf",
+    "application/vnd.kubernetes.protobuf,application/json",
+    "application/json;as=Table;v=v2;g=meta.k8s.io",
+    "application/json;as=Table;v=v1;g=x",
+    "application/json;as=Nothing;v=v1;g=meta.k8s.io",
+    "application/json;stream=watch",
+    "application/json;pretty=1",
+    "",
+    ";",
+    "application/cbor",
+)
+SENT: Final = (
+    "text/plain",
+    "application/json; charset=utf-8",
+    YAML,
+    "application/vnd.kubernetes.protobuf",
+    "x",
+    "application/cbor",
+    "*/*",
+    "",
+)
+JSON_PATCHES: Final[tuple[Tree, ...]] = (
+    {"op": "replace", "path": "/spec/a", "value": "q"},
+    {"op": "test", "path": "/spec/a", "value": "no"},
+    {"op": "remove", "path": "/spec/none"},
+    {"op": "odd", "path": "/a"},
+    {"op": "add", "path": "spec"},
+    {"op": "copy", "from": "/spec/a", "path": "/spec/n"},
+    {"op": "replace", "path": "/kind", "value": "X"},
+    {"op": "replace", "path": "/metadata/name", "value": "b"},
+    {"op": "replace", "path": "/apiVersion", "value": "v1"},
+    {"op": "add", "path": "/metadata/labels", "value": {"a": "b"}},
+)
+MERGE_PATCHES: Final[tuple[Any, ...]] = (
+    {"kind": "X"},
+    {"apiVersion": "v1"},
+    {"metadata": {"name": "b"}},
+    {"metadata": {"namespace": "b"}},
+    {"metadata": None},
+    {"metadata": {"labels": {"a": 1}}},
+    {"spec": None},
+    {"spec": {"a": 1}},
+    {"spec": {"unknown": 1}},
+    {"metadata": {"resourceVersion": "1"}},
+    [],
+    "x",
+    None,
+    5,
+)
 
 
-def test_paths_and_verbs_are_answered_alike(both: Both) -> None:
+def test_paths_are_found_or_not_alike(both: Both) -> None:
     def scenario(side: Side) -> None:
         path = side.define(definition("Path", SCHEMA))
         side.ask("POST", path, thing("Path", spec={"a": "x"}))
@@ -52,45 +109,44 @@ def test_paths_and_verbs_are_answered_alike(both: Both) -> None:
             f"{path}/" + "a" * 300,
         ):
             side.get(where)
+
+    both(scenario)
+
+
+def test_verbs_are_taken_or_not_alike(both: Both) -> None:
+    def scenario(side: Side) -> None:
+        path = side.define(definition("Verb", SCHEMA))
+        side.ask("POST", path, thing("Verb", spec={"a": "x"}))
+        group = "/apis/verb.example.com"
         for method in ("HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE"):
-            for where in (path, f"{path}/a", group, f"{group}/v1/paths", f"{path}/a/status"):
+            for where in (path, f"{path}/a", group, f"{group}/v1/verbs", f"{path}/a/status"):
                 if method != "DELETE" or where not in (path, f"{path}/a"):
                     side.send(method, where)
-        side.create(f"{group}/v1/namespaces/none/paths", thing("Path", "b"))
-        side.create(f"{group}/v1/paths", thing("Path", "b"))
-        side.create(path, thing("Path", "b", "v2"))
-        for kind in (
-            "text/plain",
-            "application/json; charset=utf-8",
-            YAML,
-            "application/vnd.kubernetes.protobuf",
-            "x",
-            "application/cbor",
-            "*/*",
-            "",
-        ):
-            side.create(path, thing("Path", "c"), kind=kind, note=kind, dryRun="All")
+        side.create(f"{group}/v1/namespaces/none/verbs", thing("Verb", "b"))
+        side.create(f"{group}/v1/verbs", thing("Verb", "b"))
+        side.create(path, thing("Verb", "b", "v2"))
+
+    both(scenario)
+
+
+def test_bodies_are_taken_by_their_media_type_alike(both: Both) -> None:
+    def scenario(side: Side) -> None:
+        path = side.define(definition("Sent", SCHEMA))
+        side.ask("POST", path, thing("Sent", spec={"a": "x"}))
+        for kind in SENT:
+            side.create(path, thing("Sent", "c"), kind=kind, note=kind, dryRun="All")
         for kind in (STRATEGIC, "application/json", "text/plain", f"{MERGE}; charset=utf-8", JSON_PATCH, APPLY, ""):
             side.patch(f"{path}/a", {"spec": {"a": "y"}}, kind, note=kind)
-        for accept in (
-            "text/plain",
-            "text/html",
-            "*/*",
-            "application/*",
-            "application/json;q=0",
-            "application/yaml",
-            "text/plain, application/yaml;q=0.5",
-            "application/vnd.kubernetes.protobuf",
-            "application/vnd.kubernetes.protobuf,application/json",
-            "application/json;as=Table;v=v2;g=meta.k8s.io",
-            "application/json;as=Table;v=v1;g=x",
-            "application/json;as=Nothing;v=v1;g=meta.k8s.io",
-            "application/json;stream=watch",
-            "application/json;pretty=1",
-            "",
-            ";",
-            "application/cbor",
-        ):
+
+    both(scenario)
+
+
+def test_answers_have_the_media_type_that_is_accepted_alike(both: Both) -> None:
+    def scenario(side: Side) -> None:
+        path = side.define(definition("Form", SCHEMA))
+        side.ask("POST", path, thing("Form", spec={"a": "x"}))
+        group = "/apis/form.example.com"
+        for accept in ACCEPTED:
             for where in (path, f"{path}/a", f"{path}/none", "/apis", group, f"{group}/v1", "/version", "/openapi/v3", "/none"):
                 side.get(where, headers={"Accept": accept}, note=accept)
         for query in ({"pretty": "true"}, {"pretty": "1"}, {"pretty": "x"}, {"pretty": ""}):
@@ -99,36 +155,25 @@ def test_paths_and_verbs_are_answered_alike(both: Both) -> None:
         side.get(f"{path}/a", headers={"User-Agent": "curl/8.0"})
         side.get(path, headers={"Accept-Encoding": "gzip"})
         side.get(path, headers={"Accept": "application/yaml"})
-        for change in (
-            {"op": "replace", "path": "/spec/a", "value": "q"},
-            {"op": "test", "path": "/spec/a", "value": "no"},
-            {"op": "remove", "path": "/spec/none"},
-            {"op": "odd", "path": "/a"},
-            {"op": "add", "path": "spec"},
-            {"op": "copy", "from": "/spec/a", "path": "/spec/n"},
-            {"op": "replace", "path": "/kind", "value": "X"},
-            {"op": "replace", "path": "/metadata/name", "value": "b"},
-            {"op": "replace", "path": "/apiVersion", "value": "v1"},
-            {"op": "add", "path": "/metadata/labels", "value": {"a": "b"}},
-        ):
+
+    both(scenario)
+
+
+def test_json_patches_are_carried_out_alike(both: Both) -> None:
+    def scenario(side: Side) -> None:
+        path = side.define(definition("Step", SCHEMA))
+        side.ask("POST", path, thing("Step", spec={"a": "x"}))
+        for change in JSON_PATCHES:
             side.patch(f"{path}/a", [change], JSON_PATCH, note=json.dumps(change))
-        patches: tuple[Any, ...] = (
-            {"kind": "X"},
-            {"apiVersion": "v1"},
-            {"metadata": {"name": "b"}},
-            {"metadata": {"namespace": "b"}},
-            {"metadata": None},
-            {"metadata": {"labels": {"a": 1}}},
-            {"spec": None},
-            {"spec": {"a": 1}},
-            {"spec": {"unknown": 1}},
-            {"metadata": {"resourceVersion": "1"}},
-            [],
-            "x",
-            None,
-            5,
-        )
-        for patch in patches:
+
+    both(scenario)
+
+
+def test_merge_patches_are_carried_out_alike(both: Both) -> None:
+    def scenario(side: Side) -> None:
+        path = side.define(definition("Merge", SCHEMA))
+        side.ask("POST", path, thing("Merge", spec={"a": "x"}))
+        for patch in MERGE_PATCHES:
             side.patch(f"{path}/a", json.dumps(patch), MERGE, note=json.dumps(patch), dryRun="All", fieldValidation="Strict")
         side.patch(f"{path}/a", "{", MERGE)
         side.patch(f"{path}/none", {}, MERGE)
