@@ -186,16 +186,25 @@ class Decoder:
         """See `Schema.admit`."""
         if yaml:
             return self._admit_yaml(body, kind, version)
-        try:
-            typed = self._fast.decode(body)
-        except _REFUSALS:
-            return self._admit_slowly(body, kind, version)
-        tree = msgspec.to_builtins(typed)
-        if may_be_too_deep(body) and is_too_deep(tree):
+        tree = self._taken_fast(body)
+        if tree is None:
             return self._admit_slowly(body, kind, version)
         if not _keys_are_unique(body, msgspec.json.encode(tree)):
             return Admitted(tree, self.walk(decode_remembering_repeats(body)).strict if repeats_keys(body) else [])
         return Admitted(tree, [])
+
+    def admit_at_once(self, body: bytes) -> Admitted | None:
+        """What `admit` gives for JSON that the fast pass takes; None for what may take long."""
+        tree = self._taken_fast(body)
+        return None if tree is None or not _keys_are_unique(body, msgspec.json.encode(tree)) else Admitted(tree, [])
+
+    def _taken_fast(self, body: bytes) -> Tree | None:
+        try:
+            typed = self._fast.decode(body)
+        except _REFUSALS:
+            return None
+        tree: Tree = msgspec.to_builtins(typed)
+        return None if may_be_too_deep(body) and is_too_deep(tree) else tree
 
     def _admit_slowly(self, body: bytes, kind: str, version: str) -> Admitted:
         try:

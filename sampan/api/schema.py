@@ -231,6 +231,10 @@ class Schema:
         endpoint's, for messages and for bodies that do not say them. Raises StatusError 400 as upstream words it."""
         return self.decoder.admit(body, yaml=yaml, kind=kind, version=version)
 
+    def admit_at_once(self, body: bytes) -> Admitted | None:
+        """The same for JSON, as long as it takes no second look; None for what may take long."""
+        return self.decoder.admit_at_once(body)
+
     def admit_tree(self, tree: Tree) -> Admitted:
         """The same for an object that is decoded already, such as a patch's outcome. Raises TypeProblem."""
         return self.decoder.admit_tree(tree)

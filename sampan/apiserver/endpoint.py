@@ -35,9 +35,11 @@ from sampan.apiserver.negotiation import (
     negotiate_stream,
 )
 from sampan.apiserver.registry.applying import APPLY_PATCH, Configuration
-from sampan.apiserver.registry.bodies import decode_as, decode_object
+from sampan.apiserver.registry.bodies import read_again, read_as, read_object
 from sampan.apiserver.registry.deletion import delete, delete_collection, success_of
 from sampan.apiserver.registry.generic import Caller, Change, Part, Registry
+from sampan.apiserver.registry.largebodies import LARGE_BYTES
+from sampan.apiserver.registry.largepatches import read_patch
 from sampan.apiserver.registry.listing import Listed, is_exact
 from sampan.apiserver.registry.longlists import is_long, stream_list
 from sampan.apiserver.registry.metadata import check_names, check_uid, drop_repeated_owners
@@ -53,7 +55,7 @@ from sampan.apiserver.registry.options import (
     write_options,
 )
 from sampan.apiserver.registry.ownership import name_of_agent
-from sampan.apiserver.registry.patching import patch_change, patch_kind
+from sampan.apiserver.registry.patching import patch_kind
 from sampan.apiserver.registry.selection import Selection, select
 from sampan.apiserver.registry.table import ColumnsOnce, TableView
 from sampan.apiserver.registry.views import MetadataView, View, frame, list_metadata, view_of, whole_list
@@ -244,13 +246,12 @@ class Endpoint:
         self._form(request)
         options = write_options(request.parameters(), "CreateOptions")
         by = self.caller(request, options)
-        tree = self._decode(request, options, by)
+        tree = await self.read(request, options, by)
         obj = await self.registry.create(tree, self.space(info), by)
         return self._show(request, obj, 201)
 
-    def _decode(self, request: Request, options: WriteOptions, by: Caller) -> Tree:
-        content_type = request.headers.get("content-type", "")
-        return decode_object(request.body, content_type, self.resource, options.field_validation, by.warnings)
+    async def read(self, request: Request, options: WriteOptions, by: Caller) -> Tree:
+        return await read_object(request, self.resource, options.field_validation, by.warnings)
 
     def caller(self, request: Request, options: WriteOptions) -> Caller:
         manager = options.field_manager or name_of_agent(request.headers.get("user-agent", ""))
@@ -260,7 +261,7 @@ class Endpoint:
         self._form(request)
         options = write_options(request.parameters(), "UpdateOptions")
         by = self.caller(request, options)
-        tree = self._decode(request, options, by)
+        tree = await self.read(request, options, by)
         check_names(tree["metadata"], self.space(info), info.name)
         creates = part is None and self.resource.strategy.allow_create_on_update
         if creates:
@@ -282,13 +283,14 @@ class Endpoint:
         return self._show(request, obj, 200)
 
     def _replace(self, request: Request, tree: Tree, options: WriteOptions) -> Change:
-        """The body's tree; decoded anew for another attempt, for an attempt uses it up."""
+        """The body's tree; decoded anew, and a large one from what is decoded fast, for another attempt: each uses it up."""
         attempts = iter([tree])
+        fast = msgspec.json.encode(tree) if len(request.body) > LARGE_BYTES else b""
 
         def change(old: Tree) -> Tree:
             found = next(attempts, None)
             if found is None:
-                found = self._decode(request, options, Caller())
+                found = msgspec.json.decode(fast) if fast else read_again(request, self.resource)
             meta = old["metadata"]
             check_uid(found["metadata"], meta, self.resource, self.registry.cache.key(meta.get("namespace", ""), meta["name"]))
             return found
@@ -302,7 +304,7 @@ class Endpoint:
             return await self._apply(request, info, part)
         options = write_options(request.parameters(), "PatchOptions")
         by = self.caller(request, options)
-        change = patch_change(request, self.resource, options, by.warnings)
+        change = await read_patch(request, self.resource, options, by.warnings)
         obj = await self.registry.update(info.namespace, info.name, change, by, part=part)
         return self._show(request, obj, 200)
 
@@ -311,7 +313,7 @@ class Endpoint:
         options = write_options(request.parameters(), "PatchOptions", applies=True)
         by = self.caller(request, options)
         by.applies = True
-        wanted = self.configuration(request, info, options, by)
+        wanted = await self.configuration(request, info, options, by).read()
         for _ in range(_APPLY_TRIES):
             await self._feed.catch_up()
             stands = part is not None or self.registry.cache.get(info.namespace, info.name) is not None
@@ -353,7 +355,7 @@ class Endpoint:
 
     async def delete(self, request: Request, info: RequestInfo) -> Answer:
         form = self._form(request)
-        options = self._delete_options(request, request.parameters())
+        options = await self._delete_options(request, request.parameters())
         by = Caller(request.user, options.dry_run, request.attributes.warnings)
         found = await delete(self.registry, info.namespace, info.name, options, by)
         if found.gone and (self.resource.plural not in _RETURNS_DELETED or self.resource.custom_schema is not None):
@@ -362,16 +364,15 @@ class Endpoint:
             return answer
         return self._show(request, found.object, 202 if options.orphan is False and not found.gone else 200)
 
-    def _delete_options(self, request: Request, query: Mapping[str, str]) -> DeleteOptions:
-        content_type = request.headers.get("content-type", "")
-        return delete_options(decode_as(request.body, content_type, _DELETE_OPTIONS) if request.body else None, query)
+    async def _delete_options(self, request: Request, query: Mapping[str, str]) -> DeleteOptions:
+        return delete_options(await read_as(request, _DELETE_OPTIONS) if request.body else None, query)
 
     async def deletecollection(self, request: Request, info: RequestInfo) -> Answer:
         self._form(request)
         query = request.parameters()
         which = list_options(query)
         selection = self.select(info, which)
-        options = self._delete_options(request, query)
+        options = await self._delete_options(request, query)
         by = Caller(request.user, options.dry_run, request.attributes.warnings)
         await self._feed.reach_requested(revision_of(which.resource_version, _BAD_REVISION), waits=False)
         return self._show_list(request, await delete_collection(self.registry, selection, which, options, by))

@@ -27,7 +27,7 @@ from sampan.apiserver.authz.authorizer import Asked
 from sampan.apiserver.authz.node import node_name
 from sampan.apiserver.context import Context
 from sampan.apiserver.negotiation import negotiate
-from sampan.apiserver.registry.bodies import decode_object
+from sampan.apiserver.registry.bodies import read_object
 from sampan.apiserver.registry.options import write_options
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.apiserver.user import User
@@ -48,8 +48,7 @@ def _handler(context: Context, resource: Resource, answer: Answering) -> Handler
     async def handle(request: Request) -> Answer:
         info: RequestInfo = request.attributes
         options = write_options(request.parameters(), "CreateOptions")
-        content_type = request.headers.get("content-type", "")
-        review = decode_object(request.body, content_type, resource, options.field_validation, info.warnings)
+        review = await read_object(request, resource, options.field_validation, info.warnings)
         attributes = Attributes(
             CREATE, resource, info.namespace, review["metadata"].get("name", ""), request.user, review, None, "",
             options.dry_run, info.warnings, options,

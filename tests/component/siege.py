@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -72,6 +72,16 @@ class Siege:
         assert await self._state() == before
         grown = self._memory("VmHWM") - resident
         assert grown <= mebibytes, f"the server took {grown:.0f} MiB"
+
+    async def meanwhile(self, attack: Coroutine[Any, Any, HTTPResponse]) -> tuple[HTTPResponse, int]:
+        """What comes of it, and how many requests of somebody else were answered, one after the other, until it did."""
+        answered = 0
+        async with asyncio.TaskGroup() as group:
+            attacking = group.create_task(attack)
+            while not attacking.done():
+                assert (await self._other.request("GET", KEPT)).status == 200
+                answered += 1
+        return attacking.result(), answered
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self.port, ssl=self._tls, server_hostname="localhost", limit=1 << 24)

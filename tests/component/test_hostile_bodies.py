@@ -176,6 +176,43 @@ def test_the_largest_of_what_is_allowed_is_taken(siege: Siege) -> None:
     siege.run(scenario())
 
 
+BROKEN = b'{"a":[' + b"1," * 1_000_000
+LONG_YAML = b"metadata: {name: new}\nx:\n" + b"- a\n" * 300_000
+REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+LENGTHY: dict[str, tuple[str, str, str, bytes, int]] = {
+    "an object": ("POST", CONFIG_MAPS, JSON, BROKEN, 400),
+    "an object in YAML": ("POST", CONFIG_MAPS, YAML, LONG_YAML, 201),
+    "a replacement": ("PUT", KEPT, JSON, BROKEN, 400),
+    "a merge patch": ("PATCH", KEPT, MERGE, BROKEN, 400),
+    "a JSON patch": ("PATCH", KEPT, JSON_PATCH, BROKEN, 400),
+    "a patch for nobody": ("PATCH", f"{CONFIG_MAPS}/nobody", MERGE, BROKEN, 404),
+    "a configuration": ("PATCH", KEPT, APPLY, b"a: [" + b"x," * 400_000, 400),
+    "options of a delete": ("DELETE", KEPT, JSON, BROKEN, 400),
+    "options of a delete of all": ("DELETE", CONFIG_MAPS, JSON, BROKEN, 400),
+    "a review": ("POST", REVIEWS, JSON, BROKEN, 400),
+    "an eviction": ("POST", f"{PODS}/none/eviction", JSON, BROKEN, 400),
+    "a binding": ("POST", f"{PODS}/none/binding", JSON, BROKEN, 400),
+    "a scale": ("PUT", f"{DEPLOYMENTS}/web/scale", JSON, BROKEN, 400),
+    "a patch of a scale": ("PATCH", f"{DEPLOYMENTS}/web/scale", MERGE, BROKEN, 400),
+    "a token request": ("POST", f"{DEFAULT}/serviceaccounts/default/token", JSON, BROKEN, 400),
+}
+WHILE_READING = 10
+"""So many requests of others are never answered while a body is on its way, but while it is decoded."""
+
+
+@pytest.mark.parametrize("what", LENGTHY)
+def test_others_are_answered_while_a_body_is_decoded(siege: Siege, what: str) -> None:
+    method, path, media, body, status = LENGTHY[what]
+
+    async def scenario() -> None:
+        query = QUERY if media == APPLY else DRY
+        answer, answered = await siege.meanwhile(siege.ask(method, path, body, media, query=query))
+        assert answer.status == status, answer.body[:300]
+        assert answered > WHILE_READING
+
+    siege.run(scenario())
+
+
 def repeated(validation: str) -> dict[str, str]:
     return {"fieldValidation": validation, "dryRun": "All"}
 

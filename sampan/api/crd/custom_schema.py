@@ -56,6 +56,9 @@ class CustomSchema(Schema):
     def admit(self, body: bytes, *, yaml: bool = False, kind: str = "", version: str = "") -> Admitted:
         return self.custom_decoder.admit(body, yaml=yaml, kind=kind, version=version)
 
+    def admit_at_once(self, body: bytes) -> Admitted | None:
+        return self.custom_decoder.admit_at_once(body)
+
     def admit_tree(self, tree: Tree) -> Admitted:
         return self.custom_decoder.admit_tree(tree)
 

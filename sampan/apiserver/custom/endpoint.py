@@ -35,10 +35,10 @@ class CustomEndpoint(Endpoint):
             raise unsupported_media_type(_PATCHES)
         return await super().patch(request, info, part)
 
-    def _decode(self, request: Request, options: WriteOptions, by: Caller) -> Tree:
+    async def read(self, request: Request, options: WriteOptions, by: Caller) -> Tree:
         if is_protobuf(request.headers.get("content-type", "")):
             raise unsupported_media_type(_BODIES)
         try:
-            return super()._decode(request, options, by)
+            return await super().read(request, options, by)
         except KindMissing as error:
             raise error.loosely if options.field_validation == "Ignore" else error from None

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, Self
 
 from sampan.api import yamltree
 from sampan.api.apply import ownership as owners
@@ -22,6 +23,7 @@ from sampan.api.decoding import BrokenBody, TypeProblem, decode_json, warnings_o
 from sampan.api.errors import CONFLICT, StatusError, bad_request, conflict
 from sampan.api.groups.validation.metadata import ANNOTATIONS_LIMIT_BYTES
 from sampan.api.resource import Resource, Tree
+from sampan.apiserver.registry.largebodies import ahead
 from sampan.apiserver.registry.metadata import place_in_namespace
 from sampan.apiserver.registry.options import WriteOptions
 from sampan.apiserver.registry.ownership import FieldOwners, put, take
@@ -76,13 +78,19 @@ class Configuration:
         self._namespace = namespace
         self._name = name
         self._subresource = subresource
+        self._decode: Callable[[], tuple[Tree, str]] = partial(decode_configuration, body)
         self._decoded: tuple[Tree, str] | None = None
+
+    async def read(self) -> Self:
+        """Before the first `on`, which must not wait: what of a large body takes long."""
+        self._decode = await ahead(self._body, decode_configuration, self._body)
+        return self
 
     def on(self, live: Tree | None) -> Tree:
         """The object with its managedFields, encoded. Raises StatusError."""
         first = self._decoded is None
         if self._decoded is None:
-            self._decoded = decode_configuration(self._body)
+            self._decoded = self._decode()
         wanted, repeated = self._decoded
         resource, manager = self._fields.resource, self._options.field_manager
         _check_kind(wanted, resource)

@@ -7,12 +7,14 @@ import re
 import msgspec
 
 from sampan.api import protobuf
-from sampan.api.decoding import cannot_be_handled, strict_message, unrecognized, warnings_of
+from sampan.api.decoding import Admitted, cannot_be_handled, strict_message, unrecognized, warnings_of
 from sampan.api.definitions import kinds
 from sampan.api.errors import bad_request, invalid, invalid_object, unsupported_media_type
 from sampan.api.resource import Resource, Tree
 from sampan.api.schema import schema_of
 from sampan.api.scheme import is_builtin_group
+from sampan.apiserver.registry.largebodies import LARGE_BYTES, ahead, in_turn
+from sampan.lib.http import Request
 
 JSON_TYPES = frozenset(("", "application/json"))
 YAML_TYPE = "application/yaml"
@@ -47,16 +49,36 @@ def decode_protobuf(body: bytes) -> Tree:
         raise bad_request(str(error)) from None
 
 
+async def read_object(request: Request, resource: Resource, validation: str, warnings: list[str]) -> Tree:
+    """`decode_object` of a request's body; where that takes long, not on the event loop. Raises StatusError 400, 415."""
+    body, content_type = request.body, request.headers.get("content-type", "")
+    if len(body) <= LARGE_BYTES:
+        return decode_object(body, content_type, resource, validation, warnings)
+    is_json = not is_protobuf(content_type) and not is_yaml(content_type)
+    if is_json and (admitted := resource.schema.admit_at_once(body)) is not None:
+        return _object(admitted, body, False, resource, validation, warnings)
+    return await in_turn(decode_object, body, content_type, resource, validation, warnings)
+
+
+def read_again(request: Request, resource: Resource) -> Tree:
+    """What `read_object` has read before without a refusal."""
+    return decode_object(request.body, request.headers.get("content-type", ""), resource, "Ignore", [])
+
+
 def decode_object(body: bytes, content_type: str, resource: Resource, validation: str, warnings: list[str]) -> Tree:
     """An object of the resource from a body that need not name its kind. Raises StatusError 400, 415."""
-    schema = resource.schema
     if is_protobuf(content_type):
         try:
             body, content_type = msgspec.json.encode(protobuf.decode(body)), "application/json"
         except protobuf.ProtobufError as error:
             raise unrecognized(body, resource.kind, str(error)) from None
     as_yaml = is_yaml(content_type)
-    tree, strict = schema.admit(body, yaml=as_yaml, kind=resource.kind, version=resource.group_version)
+    admitted = resource.schema.admit(body, yaml=as_yaml, kind=resource.kind, version=resource.group_version)
+    return _object(admitted, body, as_yaml, resource, validation, warnings)
+
+
+def _object(admitted: Admitted, body: bytes, as_yaml: bool, resource: Resource, validation: str, warnings: list[str]) -> Tree:
+    tree, strict = admitted
     if str(tree.get("apiVersion", "")).count("/") > 1:
         raise unrecognized(body, resource.kind, f"unexpected GroupVersion string: {tree['apiVersion']}")
     check_kind(tree, resource)
@@ -126,6 +148,12 @@ def _is_registered(version: str, kind: str) -> bool:
     """Whether upstream has a type for it; it still has those of old versions that it serves no more."""
     old = _unserved(version)
     return (version, kind) in kinds() or (old is not None and is_builtin_group(old[1] or "apps"))
+
+
+async def read_as(request: Request, definition: str) -> Tree:
+    """`decode_as` of a request's body; of a large one not on the event loop. Raises StatusError 400, 415."""
+    decode = await ahead(request.body, decode_as, request.body, request.headers.get("content-type", ""), definition)
+    return decode()
 
 
 def decode_as(body: bytes, content_type: str, definition: str) -> Tree:

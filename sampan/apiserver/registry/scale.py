@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,6 +19,7 @@ from sampan.apiserver.negotiation import negotiate
 from sampan.apiserver.registry.admitting import Face
 from sampan.apiserver.registry.applying import APPLY_PATCH, Configuration
 from sampan.apiserver.registry.bodies import decode_as
+from sampan.apiserver.registry.largebodies import ahead
 from sampan.apiserver.registry.metadata import check_names, check_uid
 from sampan.apiserver.registry.options import write_options
 from sampan.apiserver.registry.ownership import FieldOwners, put, take
@@ -110,7 +111,8 @@ async def _write(endpoint: Endpoint, request: Request, info: RequestInfo) -> Ans
     of_kind = ScaleOwners(registry.cache.shape.faces, endpoint.resource.group_version)
     of_scale = FieldOwners(_KIND, _FACES, registry.owners.now)
     place = {"namespace": endpoint.space(info), "name": info.name, "subresource": "scale"}
-    configuration = Configuration(of_scale, request.body, options, by.warnings, **place) if applies else None
+    configuration = await Configuration(of_scale, request.body, options, by.warnings, **place).read() if applies else None
+    decode = await _reader(request, info)
 
     def change(old: Tree) -> Tree:
         held = take(old)
@@ -122,7 +124,7 @@ async def _write(endpoint: Endpoint, request: Request, info: RequestInfo) -> Ans
             wanted = configuration.on(shown)
             now_owned = take(wanted)
         else:
-            wanted = _wanted(request, shown, info)
+            wanted = _wanted(request, decode(), shown, info)
             now_owned = of_scale.updated(shown, wanted, owned, owned, by.field_manager, "scale")
         after = of_kind.of_object(before, owners.decode(now_owned) if now_owned is not None else {})
         meta = wanted.get("metadata") or {}
@@ -140,16 +142,23 @@ async def _write(endpoint: Endpoint, request: Request, info: RequestInfo) -> Ans
     return _show(request, scale_of(registry.tree_of(obj), rules))
 
 
-def _wanted(request: Request, shown: Tree, info: RequestInfo) -> Tree:
+async def _reader(request: Request, info: RequestInfo) -> Callable[[], Any]:
+    """What gives the body's Scale, or its patch."""
     content_type = request.headers.get("content-type", "")
+    if info.verb != "patch":
+        return await ahead(request.body, decode_as, request.body, content_type, _SCALE)
+    kind = patch_kind(request)
+    return await ahead(request.body, lambda: decode_patch(request.body, kind)[0])
+
+
+def _wanted(request: Request, sent: Any, shown: Tree, info: RequestInfo) -> Tree:
     if info.verb == "patch":
         kind = patch_kind(request)
-        patch, _ = decode_patch(request.body, kind)
         # A Scale has no lists to merge, so a strategic merge patch does what a merge patch does.
-        patched = json_patch(shown, patch) if kind == JSON_PATCH else merge_patch(shown, patch)
+        patched = json_patch(shown, sent) if kind == JSON_PATCH else merge_patch(shown, sent)
         return _checked(patched, info)
     # There have been Scales of other groups and versions, all of the same fields.
-    body = {**decode_as(request.body, content_type, _SCALE), "apiVersion": _KIND.group_version, "kind": _KIND.kind}
+    body = {**sent, "apiVersion": _KIND.group_version, "kind": _KIND.kind}
     meta = body.setdefault("metadata", {})
     check_names(meta, info.namespace, info.name)
     return body

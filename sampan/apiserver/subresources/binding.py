@@ -13,7 +13,7 @@ from sampan.apiserver.admission.chain import CREATE, Attributes
 from sampan.apiserver.answers import dress, method_not_allowed
 from sampan.apiserver.context import Context
 from sampan.apiserver.negotiation import negotiate
-from sampan.apiserver.registry.bodies import decode_as
+from sampan.apiserver.registry.bodies import read_as
 from sampan.apiserver.registry.generic import Caller, Part
 from sampan.apiserver.registry.metadata import timestamp
 from sampan.apiserver.registry.options import write_options
@@ -34,7 +34,7 @@ def binding(context: Context) -> Handler:
             raise method_not_allowed()
         info: RequestInfo = request.attributes
         options = write_options(request.parameters(), "CreateOptions")
-        body = decode_binding(request)
+        body = await read_as(request, "io.k8s.api.core.v1.Binding")
         meta = body.get("metadata") or {}
         name = info.name or meta.get("name", "")
         attributes = Attributes(
@@ -51,10 +51,6 @@ def binding(context: Context) -> Handler:
         return dress(request, _CREATED, form, 201)
 
     return bind
-
-
-def decode_binding(request: Request) -> Tree:
-    return decode_as(request.body, request.headers.get("content-type", ""), "io.k8s.api.core.v1.Binding")
 
 
 def check(body: Tree, info: RequestInfo, name: str) -> None:

@@ -27,7 +27,7 @@ from sampan.apiserver.admission.chain import CREATE, Attributes
 from sampan.apiserver.answers import dress, method_not_allowed
 from sampan.apiserver.context import Context
 from sampan.apiserver.negotiation import negotiate
-from sampan.apiserver.registry.bodies import decode_as
+from sampan.apiserver.registry.bodies import read_as
 from sampan.apiserver.registry.deletion import delete
 from sampan.apiserver.registry.generic import Caller
 from sampan.apiserver.registry.metadata import timestamp
@@ -55,7 +55,7 @@ def eviction(context: Context) -> Handler:
         if request.method != "POST":
             raise method_not_allowed()
         info: RequestInfo = request.attributes
-        body = _decode(request, info)
+        body = await _read(request, info)
         options = _options(body, request)
         pods = context.registry("", "pods")
         attributes = Attributes(
@@ -69,9 +69,9 @@ def eviction(context: Context) -> Handler:
     return evict
 
 
-def _decode(request: Request, info: RequestInfo) -> Tree:
+async def _read(request: Request, info: RequestInfo) -> Tree:
     """Raises StatusError 400."""
-    body = decode_as(request.body, request.headers.get("content-type", ""), "io.k8s.api.policy.v1.Eviction")
+    body = await read_as(request, "io.k8s.api.policy.v1.Eviction")
     version = body.get("apiVersion") or _VERSIONS[0]
     if version not in _VERSIONS:
         raise bad_request(f"the API version in the data ({version}) does not match the expected API version ({_VERSIONS[0]})")

@@ -15,7 +15,7 @@ from sampan.apiserver.admission.chain import CREATE, Attributes
 from sampan.apiserver.answers import dress
 from sampan.apiserver.context import Context
 from sampan.apiserver.negotiation import negotiate
-from sampan.apiserver.registry.bodies import decode_object
+from sampan.apiserver.registry.bodies import read_object
 from sampan.apiserver.registry.options import write_options
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.lib.clock import rfc3339
@@ -56,8 +56,7 @@ def make(context: Context) -> Handler:
         if signer is None:
             raise StatusError(404, "NotFound", "the server could not find the requested resource")
         options = write_options(request.parameters(), "CreateOptions")
-        content_type = request.headers.get("content-type", "")
-        tree = decode_object(request.body, content_type, TOKEN_REQUEST, options.field_validation, info.warnings)
+        tree = await read_object(request, TOKEN_REQUEST, options.field_validation, info.warnings)
         attributes = Attributes(
             CREATE, registry.resource, info.namespace, info.name, request.user, tree, None, "token", options.dry_run,
             info.warnings, options, TOKEN_REQUEST,
