@@ -57,7 +57,7 @@ class Documents:
             case ["openapi", "v2"]:
                 return self._openapi_v2(request, accept)
             case ["openapi", "v3"]:
-                return self._document(request, self._openapi.v3_index())
+                return self._answer(request, self._openapi.v3_index())  # JSON, whatever is accepted
             case ["openapi", "v3", "api", version]:
                 return self._openapi_v3(request, "", version)
             case ["openapi", "v3", "apis", group, version]:

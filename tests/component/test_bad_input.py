@@ -295,6 +295,7 @@ PATHS = [
     ("PROPFIND", f"{A}/proxy", 404, "NotFound"),
     ("PROPFIND", "/api/v1/nodes/n/proxy/x", 405, "MethodNotAllowed"),
     ("GET", "/apis/authorization.k8s.io/v1/subjectaccessreviews", 405, "MethodNotAllowed"),
+    ("GET", "/api/v1/namespaces/default/serviceaccounts/default/token", 405, "MethodNotAllowed"),
 ]
 WORDS = {
     404: "the server could not find the requested resource",

@@ -104,6 +104,18 @@ def test_openapi_is_published_in_both_versions(api: Api) -> None:
     api(scenario)
 
 
+@pytest.mark.parametrize(
+    "accept", ["text/plain", "application/yaml", "application/json;as=Table;v=v1;g=meta.k8s.io", ";", "*/*"]
+)
+def test_the_index_of_openapi_is_json_whatever_is_accepted(api: Api, accept: str) -> None:
+    async def scenario(server: Served) -> None:
+        answer = await server.get("/openapi/v3", accept=accept)
+        assert (answer.status, answer.header("Content-Type")) == (200, ["application/json"])
+        assert "apis/apps/v1" in answer.tree["paths"]
+
+    api(scenario)
+
+
 def test_what_is_nowhere_is_not_found(api: Api) -> None:
     async def scenario(server: Served) -> None:
         answer = await server.get("/nowhere")

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from sampan.api.errors import StatusError, bad_request, conflict, invalid, invalid_object, method_not_supported
+from sampan.api.errors import StatusError, bad_request, conflict, invalid, invalid_object
 from sampan.api.resource import Resource, Tree
 from sampan.apiserver.admission.chain import CREATE, Attributes
-from sampan.apiserver.answers import dress
+from sampan.apiserver.answers import dress, method_not_allowed
 from sampan.apiserver.context import Context
 from sampan.apiserver.negotiation import negotiate
 from sampan.apiserver.registry.bodies import read_object
@@ -52,7 +52,7 @@ def make(context: Context) -> Handler:
     async def handle(request: Request) -> Answer:
         info: RequestInfo = request.attributes
         if request.method != "POST":
-            raise method_not_supported("serviceaccounts", "", info.verb)
+            raise method_not_allowed()
         if signer is None:
             raise StatusError(404, "NotFound", "the server could not find the requested resource")
         options = write_options(request.parameters(), "CreateOptions")
