@@ -48,6 +48,16 @@ _ATOMIC = (
 )
 _CAUSE = r"^body\.details\.causes|^verdict$|^body\.message$"
 
+_RULES_SINCE = (
+    r"422 .*(pod-deletion-cost|when completion mode is Indexed|may not be set for non-init containers|for a (windows|linux) pod"
+    r"|spec\.ephemeralContainers: Forbidden|initContainers\[0\]\.restartPolicy: Unsupported|seLinuxChangePolicy: Unsupported"
+    r"|spec\.volumes\[0\]: Required value: must specify a volume type)"
+)
+_RULES_BEFORE = (
+    r"startupProbe: Required value|livenessProbe: .*must not be set for init|422 spec\.dnsConfig\.searches"
+    r"|CrossNamespacePodAffinity|maxUnavailable: .*cannot be 0|400 DaemonSet in version .*strconv\.ParseInt"
+)
+
 ROWS: tuple[Explained, ...] = (
     # Fields and kinds
     Explained("a younger field", _YOUNGER),
@@ -111,10 +121,10 @@ ROWS: tuple[Explained, ...] = (
     ),
     Explained("1.22: bad revisions are 400", "^verdict$", "", r"500 .*ParseUint|500 resourceVersion"),
     Explained("on purpose 400 and 422 where upstream has 500", "^verdict$", "DELETE|POST", "500 "),
-    Explained("1.22: a bad timeout is refused", "^verdict$", "timeout=x"),
+    Explained("1.22: a bad timeout is refused", "^verdict$", "timeout=x", "20[01]", "400 invalid timeout specified"),
     Explained("1.26: words of label selectors", r"^body\.message$", "GET", "unable to parse requirement"),
     Explained("1.31: Services are found by their spec", _CAUSE, "/services ", "not a known field selector"),
-    Explained("1.24: Pods are found by hostNetwork", _CAUSE, "/pods spec.hostNetwork"),
+    Explained("1.24: Pods are found by hostNetwork", _CAUSE, "/pods spec.hostNetwork", "400 field label not supported", "200"),
     Explained("1.27: watches may start with the list", _CAUSE, "watch=1", "forbidden for watch"),
     Explained(
         "media types are refused in other words",
@@ -132,8 +142,55 @@ ROWS: tuple[Explained, ...] = (
         "may not change fields other than|immutable",
     ),
     Explained("malformed certificates", r"message$", "certificatesigningrequests", "asn1"),
-    Explained("1.22: the addresses of a Service are checked before all else", r"causes\[\d+\]", "/services"),
-    Explained("1.27: labels of Jobs have a domain", r"causes\[\d+\]", "/jobs"),
+    Explained(
+        "1.22: the addresses of a Service are checked before all else",
+        r"causes\[\d\]\.field$",
+        "/services",
+        r"spec\.(ipFamilies|clusterIPs)\[\d\]",
+        r"spec\.(clusterIPs|ipFamilies)\b",
+    ),
+    Explained(
+        "1.22: the addresses of a Service are checked before all else",
+        r"causes\[1\]\.message$",
+        "PUT .*/services/",
+        "expected an IPv6 value",
+        "may not change once set",
+    ),
+    Explained(
+        "1.24: the policy of traffic from outside is for what is reached from there",
+        r"causes\[\d\](\.message)?$",
+        "POST .*/services",
+        rf"^{_ABSENT}$|ExternalTrafficPolicy can only be set on",
+        "may only be set for externally-accessible services",
+    ),
+    Explained(
+        "ranges of sources are told of one by one",
+        r"causes\[0\]\.message$",
+        "POST .*/services",
+        "must be a list of IP ranges",
+        "must be a valid CIDR value",
+    ),
+    Explained(
+        "only a LoadBalancer has an ingress",
+        r"causes\[0\]\.(field|message|reason)$",
+        "PUT .*/services/.*/status",
+        r"ingress\[0\]\.ip|must be a valid IP address|FieldValueInvalid",
+        r"loadBalancer\.ingress\"$|may only be used when `spec\.type` is|FieldValueForbidden",
+    ),
+    Explained(
+        "1.27: labels of Jobs have a domain",
+        r"causes\[\d\]\.field$",
+        "POST .*/jobs",
+        r"spec\.selector|spec\.template\.(metadata\.labels|spec\.restartPolicy)",
+        r"labels\[batch\.kubernetes\.io|spec\.selector|spec\.template\.spec\.restartPolicy",
+    ),
+    Explained(
+        "1.27: labels of Jobs have a domain",
+        r"causes\[[23]\]\.(message|reason)$",
+        "POST .*/jobs",
+        "valid values: .*OnFailure|FieldValue(Required|Invalid)",
+        "`selector` not auto-generated|FieldValue(Required|Invalid)",
+    ),
     Explained("1.25: projected volumes name one source each", r"causes", "/pods", "more than 1 volume type", "per source"),
     Explained(
         "1.28: host ports are the field at fault", r"causes", "/pods", "containerPort|hostPort", "hostPort|containerPort"
@@ -152,38 +209,93 @@ ROWS: tuple[Explained, ...] = (
         "",
         '"Value"|CSINodeDriver|"spec"|csi.namespace',
     ),
-    Explained("1.26: a driver's other fields may change", r"causes", "/csidrivers"),
-    Explained("1.24: the resource of an update's scale has the namespace of its path", r"causes|^verdict", "/scale"),
-    Explained("1.24: reviews have the namespace of their path", r"causes|^verdict", "/localsubjectaccessreviews"),
-    Explained("1.23: sysctls of the network are the host's", r"causes", "/pods", "", "sysctls"),
     Explained(
-        "1.21: younger rules of Pods, claims, templates and quotas",
-        r"causes|^verdict",
-        "pods|claims|sets|deployments|quotas|jobs|/ingress",
+        "1.26: a driver's other fields may change", r"causes\[1\]$", "PUT .*/csidrivers/", f"^{_ABSENT}$", "field is immutable"
+    ),
+    Explained(
+        "1.24: the resource of an update's scale has the namespace of its path",
+        r"causes\[0\]\.|^verdict$",
+        "PUT .*/scale",
+        r"metadata\.namespace|^\"Required value\"$|FieldValueRequired",
+    ),
+    Explained(
+        "1.24: reviews have the namespace of their path",
+        r"causes\[1\]$|^verdict$",
+        "/localsubjectaccessreviews",
+        rf"^{_ABSENT}$|400 spec\.resourceAttributes\.namespace must match namespace",
+        "must match metadata.namespace",
+    ),
+    Explained("1.23: sysctls of the network are the host's", r"causes", "/pods", "", "sysctls"),
+    Explained("1.21: younger rules of Pods and what makes them", "^verdict$", "POST", '"201"', _RULES_SINCE),
+    Explained(
+        "1.23: statuses of claims and Jobs are checked",
+        "^verdict$",
+        "PUT .*/(persistentvolumeclaims|jobs)/[^/]*/status",
+        '"200"',
+        r"422 status\.(allocatedResourceStatus|completionTime|conditions|failed|startTime): ",
+    ),
+    Explained(
+        "1.27: suspended and gated Pods and Jobs, and StatefulSets, may change more",
+        "^verdict$",
+        "PUT .*/(pods|statefulsets|jobs)/",
+        r"422 spec: Forbidden: (pod updates|updates to statefulset)|422 spec\.(completions|template): .*field is immutable",
+        '"200"',
+    ),
+    Explained("1.21: what has been allowed since", "^verdict$", "POST", _RULES_BEFORE, '"201"'),
+    Explained(
+        "1.24: what is applied has to have a name",
+        "^verdict$",
+        "PATCH .*fieldManager",
+        "422 the server rejected our request",
+        "400 the name of the object .* was undeterminable",
+    ),
+    Explained(
+        "1.22: other kinds of error for the same",
+        r"causes\[0\]\.reason$",
+        "POST .*/(pods|daemonsets)",
+        "FieldValue(Required|Invalid)",
+        "FieldValue(Invalid|Forbidden|Required)",
+    ),
+    Explained(
+        "Go goes through a quota in any order",
+        r"causes\[[01]\]\.(field|message)$",
+        "POST .*/resourcequotas",
+        r"spec\.hard\[(pods|services)\]|must be greater than or equal to 0",
+        r"spec\.hard\[(pods|services)\]|must be an integer",
     ),
     Explained("1.22: one pod may have a volume for itself", r"causes", "", "ReadWriteOncePod|NotSupported"),
     Explained(
         "1.23: objects in other namespaces are refused in creates' words", r"^body\.message$", "", "namespace of the object"
     ),
     Explained("Scales are decoded as what they must be", r"^body\.message$", "/scale", "unknown conversion"),
-    Explained("methods of tokens in other words", r"^body\.(message|details)", "GET .*/token"),
     Explained("1.22: what is only answered has no owners", r"^body\.metadata$", "reviews|/token", "managedFields"),
     Explained("1.30: AppArmor and seccomp are fields, not annotations", r"annotations|securityContext", "/pods"),
-    Explained("1.27: nodes are configured by files", r"spec\.configSource$", "/nodes"),
+    Explained("1.27: nodes are configured by files", r"spec\.configSource$", "/nodes", r"^\{\}$", _ABSENT),
     Explained("only one address family is served", r"spec\.ipFamil", "/services"),
     Explained("empty lists are shown where they were sent", r"containers$", "", _ABSENT, r"\[\]"),
     Explained("1.21: statuses of finished indexes", r"^body\.status$", "/jobs/.*/status"),
-    Explained("the condition of an APIService is there sooner", r"^body\.status$", "/apiservices"),
-    Explained("the condition of a definition is there sooner", r"^body\.status\.conditions", "/customresourcedefinitions"),
-    Explained("1.24: tokens are stamped", "creationTimestamp$", "/token"),
+    Explained("the condition of an APIService is there sooner", r"^body\.status$", "/apiservices", _ABSENT, "Available"),
+    Explained("1.24: tokens are stamped", "creationTimestamp$", "/token", _ABSENT, "NOW"),
     Explained("1.22: a status keeps its qosClass", r"qosClass$", "/pods/"),
     Explained("1.21: namespaces have a label with their name", r"labels\.kubernetes\.io/metadata\.name$"),
-    Explained("1.22: events do not change", "^verdict$", "PUT .*/events/"),
-    Explained("1.26: selectors of webhooks are strict", "^verdict$", "/(validating|mutating)webhookconfigurations"),
+    Explained("1.22: events do not change", "^verdict$", "PUT .*/events/", '"200"', "field is immutable"),
+    Explained(
+        "1.26: selectors of webhooks are strict",
+        "^verdict$",
+        "/(validating|mutating)webhookconfigurations",
+        '"20[01]"',
+        r"422 webhooks\[0\]\.objectSelector\..*a valid label must be",
+    ),
     Explained("1.27: annotations about topology agree", "^verdict$", "/services", "201", "topology-mode"),
     Explained("1.24: templates have no ephemeral containers", "^verdict$", "/podtemplates", "201", "ephemeral"),
     Explained("1.29: tokens may be bound to nodes", "^verdict$", "/token", "cannot bind token"),
-    Explained("1.27: old labels of volumes' nodes may become new ones", "^verdict$", "PUT .*/persistentvolumes/"),
+    Explained(
+        "1.27: old labels of volumes' nodes may become new ones",
+        "^verdict$",
+        "PUT .*/persistentvolumes/",
+        "422 nodeAffinity: .*field is immutable",
+        '"200"',
+    ),
     Explained(
         "1.22: a Service that leaves the cluster gives its address back", "^verdict$", "PUT .*/services/", "can not be unset"
     ),
@@ -199,8 +311,10 @@ ROWS: tuple[Explained, ...] = (
     Explained("structures that came after 1.20", r"x-kubernetes-|\.(type|format|\$ref)$|^(type|format)", "GET definition"),
     Explained(
         "1.24: paths that are nobody's answer in plain text",
-        "^body$|content-type|x-content-type",
-        "GET /(api|apis|odd|healthz/odd)",
+        r"^body$|content-type\[0\]$|x-content-type-options$",
+        "GET /(api/v2|api//v1|apis/apps/v9|odd|healthz/odd) ",
+        rf'"kind": "Status"|"paths": \[|"application/json"|{_ABSENT}',
+        "404 page not found|text/plain|nosniff",
     ),
     Explained("headers of health checks", "x-content-type-options$", "GET /(healthz|livez|readyz)"),
     Explained("empty answers have a type all the same", "^body$|content-type$", "/log", _ABSENT + '|""'),
@@ -208,12 +322,24 @@ ROWS: tuple[Explained, ...] = (
         "impersonation without a user is refused as a Status",
         "^body$|content-type",
         "configmaps",
-        "Internal Server Error|text/plain",
+        "Internal Server Error|text/plain|nosniff",
     ),
-    Explained("1.23: writing to Services answers with the Service", r"^body\.", "DELETE .*/services/"),
+    Explained("1.23: deleting a Service answers with it", r"^body\.(metadata|spec)$", "DELETE .*/services/", _ABSENT),
     Explained(
-        "1.33: nodes have fewer rights, and other roles", r"^body\.status\.|^verdict$", "system:node|alice|namespaces/default "
+        "1.23: deleting a Service answers with it",
+        r"^body\.(details|kind|status)$",
+        "DELETE .*/services/",
+        '"Status"|"Success"|"kind": "services"',
+        rf'^("Service"|{_ABSENT})$',
     ),
+    Explained(
+        "1.33: nodes have fewer rights",
+        r"^body\.status\.(allowed|reason)$",
+        "selfsubjectaccessreviews system:node",
+        f"true|{_ABSENT}",
+    ),
+    Explained("1.33: nodes may see more", "^verdict$", "GET /api/v1/namespaces/default system:node", "403 ", '"200"'),
+    Explained("1.33: other roles", r"^body\.status\.(nonR|r)esourceRules", "selfsubjectrulesreviews (system:node|alice)"),
 )
 
 REWORDED: tuple[tuple[str, str], ...] = (

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 import re
 
+_STATUS_THERE = r"^\.(kind: 'Status'|(apiVersion|metadata|status|message|reason|details|code):) .*\| (?!'Status')"
+_OBJECT_HERE = r"^\.(kind|apiVersion): '(Status|v1)' \| '|^\.(metadata\.\w+|spec): - \| "
+_PROTOBUF = r"^header content-type: \['application/vnd\.kubernetes\.protobuf'\] \| \['application/json'\]$"
+_MISSING_PAGE = (
+    r"^header content-type: \['text/plain; charset=utf-8'\] \| \['application/json'\]$|"
+    r"^header x-content-type-options: \['nosniff'\] \| None$|"
+    r"^body: '404 page not found\\n' \| '\{\"kind\":\"Status\".*\"code\":40[45]\}\\n'$"
+)
+_NOT_ALLOWED_HERE = (
+    r"^\.message: .* \| 'the server does not allow this method on the requested resource'$|^\.code: .* \| 405$|"
+    r"^\.reason: .* \| 'MethodNotAllowed'$|^\.status: - \| 'Failure'$|^\.(details|metadata): - \| \{\}$|"
+    r"^\.details\.(group|kind): .* \| -$|^\.kind: 'APIGroup' \| 'Status'$|^\.(name|versions|preferredVersion): .* \| -$"
+)
+
 KNOWN: tuple[tuple[str, str, str], ...] = (
     # (request, line of difference, why): regular expressions that must be found in both.
     (
@@ -18,41 +32,95 @@ KNOWN: tuple[tuple[str, str, str], ...] = (
         r"<nil>: Invalid value: .*(Checked|Maximum|Minimum|MultipleOf).* value must be of type",
         "1.34 checks numbers by format",
     ),
-    ("", r"<nil>|'i32': 2147483648", "the same"),
-    ("'i32': 2147483648", r"^\.|^status", "the same"),
+    ("{'i': 2.5}", r"^\.(message|details\.causes): .*Checked value must be of type integer \(default format\)", "the same"),
+    ("'i32': 2147483648", rf"^status: 422 \| 201$|{_STATUS_THERE}|{_OBJECT_HERE}", "the same"),
     ("", r"a (valid label key|qualified name) must consist", "1.34 speaks of label keys"),
     ("'ownerReferences'", r"(name|uid) must not be empty", "1.34 does not repeat the field"),
-    ("'resourceVersion': '5'", r"", "a resourceVersion on create is 400 where upstream has 500"),
-    ('{"kind":"x","metadata"', r"", "without an apiVersion nothing else is looked at"),
+    (
+        "'resourceVersion': '5'.* POST ",
+        r"^(status|\.code): 500 \| 400$|^\.reason: - \| 'BadRequest'$",
+        "a resourceVersion on create is 400 where upstream has 500",
+    ),
+    (
+        '{"kind":"x","metadata"',
+        r"^\.message: \"Object 'apiVersion' is missing .* \| 'the API version in the data \(\) does not match the expected|"
+        r"^header warning: \['299 - \"duplicate field .* \| None$",
+        "without an apiVersion nothing else is looked at",
+    ),
     ("", r"resourceVersion: Invalid value: 0:|'Invalid value: 0: must be specified", "1.33 prints the number in hex"),
-    ("", r"application/vnd.kubernetes.protobuf", "answers are not given in protobuf"),
-    ("^DELETE", r"DeleteOptions", "bodies that are none are told of in other words"),
     (
         "",
-        r"404 page not found|text/plain; charset=utf-8|^header x-content-type-options",
+        r"^\.message: 'only the following media types are accepted: .*application/vnd\.kubernetes\.protobuf(;stream=watch)?'"
+        r" \| 'only the following media types are accepted: application/json(, application/yaml|;stream=watch)'$",
+        "answers are not given in protobuf",
+    ),
+    (
+        r"watch=true.*resourceVersion=|vnd\.kubernetes\.protobuf(,application/json)? GET /(apis/form|version)",
+        rf"{_PROTOBUF}|^body: 'k8s.* \| '\{{\"kind\":\"(Status|FormList|Form|APIGroup|APIResourceList)\"|^status: 200 \| 406$",
+        "the same",
+    ),
+    (
+        r"^application/vnd\.kubernetes\.protobuf POST",
+        r"^status: 0 \| 415$|^header (cache-control|content-type): None \| |^body: '' \| '"
+        r"\{\"kind\":\"Status\".*\"code\":415\}",
+        "bodies in protobuf are not read; upstream falls over this one",
+    ),
+    ("^DELETE", r"^\.message: .*DeleteOptions", "bodies that are none are told of in other words"),
+    (r" /apis/[a-z]+\.example\.com/v1/", _MISSING_PAGE, "a path of nobody in a group is answered with a Status"),
+    (
+        r"GET (/healthz)?/none$",
+        r"^header content-type: \['application/json'\] \| \['text/plain; charset=utf-8'\]$|"
+        r"^header x-content-type-options: None \| \['nosniff'\]$|^body: '\{\\n  \"paths\": .* \| '404 page not found\\n'$",
         "a path of nobody is a kube-apiserver's 404",
     ),
-    (r" /(version|openapi/v3|apis/?|none)( |$|\?)", r"", "another program's version, groups and documents"),
+    (r" /version$", r"^\.(minor|minCompatibilityMinor|git\w+|goVersion|compiler): '.*' \| '.*'$", "another program"),
     (
-        r"^TRACE|vnd.kubernetes.protobuf|^HEAD|^OPTIONS|application/vnd.kubernetes.protobuf POST",
-        r"",
-        "no such methods and forms here",
+        r" /version$",
+        rf"^status: 406 \| 200$|{_STATUS_THERE}|^\.\w+: - \| '.*'$|{_PROTOBUF}|"
+        r"^header content-type: \['application/yaml'\] \| \['application/json'\]$|^body: .*406: Not Accept.* \| '\{",
+        "it is JSON whatever is accepted",
     ),
     (
-        r"^(POST|PUT|PATCH|DELETE) /apis/verb.example.com(/v1/verbs|/v1/namespaces/default/verbs(/a(/status)?)?)?$",
-        r"",
-        "405 for them all",
+        r" /openapi/v3$",
+        r"^header (accept-ranges|etag|last-modified): \['.*'\] \| None$|"
+        r"^\.paths\.(version|apis/apiextensions\.k8s\.io): .* \| -$|^\.paths\.(api|apis/[a-z0-9.]+)/v\d\w*: - \| ",
+        "another program's groups; the index has no ETag",
     ),
-    (r'"op": "(odd|add)"', r"", "errors of JSON patches are worded otherwise"),
-    (r"/paths(/\.\.|//a)$|/proxy/paths$", r"", "paths that no client writes"),
+    (
+        r"^(HEAD|OPTIONS|TRACE|POST|PUT|PATCH|DELETE) /apis/verb\.example\.com",
+        rf"^status: \d+ \| 405$|{_NOT_ALLOWED_HERE}",
+        "405 before anything is looked at",
+    ),
+    (
+        r'"op": "(odd|add)"',
+        r"^(status|\.code): 400 \| 422$|^\.reason: 'BadRequest' \| 'Invalid'$|^\.details: - \| \{\}$|"
+        r"^\.message: 'invalid operation .* \| 'the server rejected our request due to an error in our request'$",
+        "JSON patches are judged when they are carried out, not when they are read",
+    ),
+    (
+        r"/paths/\.\.$",
+        r"^(status|\.code): 400 \| 404$|^\.reason: 'BadRequest' \| 'NotFound'$|^\.details: - \| \{'name': '\.\.'|"
+        r"^\.message: 'Name parameter invalid: .* not found'$",
+        "no object has such a name",
+    ),
+    (r"/proxy/paths$", rf"^status: 404 \| 405$|{_MISSING_PAGE}", "no client writes this path"),
     ("openapi v2 paths", r"/scale\.", "the scale's own kind rather than that of what is scaled"),
     (
         "watch=true.*sendInitialEvents",
-        r"initial-events-list-blueprint|metadata.creationTimestamp: - \\| None",
+        r"initial-events-list-blueprint: - \| |metadata\.creationTimestamp: - \| None$",
         "1.33 says both",
     ),
-    ("Table.*watch=true.*sendInitialEvents", r"", "1.33 does not get the end of a streamed list into a table"),
-    ("watch=true.*(continue|allowWatchBookmarks=x)", r"", "with streaming lists on, upstream takes any such watch for one"),
+    (
+        "Table.*watch=true.*sendInitialEvents",
+        r"^status: 200 \| 406$|^: \[\{'type': 'ADDED', .* \| \{'kind': 'Status', .*'reason': 'NotAcceptable', 'code': 406\}$",
+        "1.33 does not get the end of a streamed list into a table",
+    ),
+    (
+        "watch=true.*continue",
+        r"^status: 422 \| 200$|^: \{'kind': 'Status', .*is forbidden when continue is provided.* \| \[\{'type': 'ADDED'",
+        "with streaming lists on, upstream takes any such watch for one",
+    ),
+    ("watch=true.*allowWatchBookmarks=x", r"^: \[.*'k8s\.io/initial-events-end': 'true'.* \| (?!.*BOOKMARK)", "the same"),
     ("customresourcedef", r"google\.protobuf\.Timestamp", "messages cannot be constructed here"),
     ("customresourcedef", r"^header warning: .*unrecognized format", "1.34 warns of formats it does not know"),
     (

@@ -8,6 +8,7 @@ from sampan.api.resource import Resource
 from sampan.api.scheme import builtin
 from tests.fuzz.arena import path_of
 from tests.samples import sample
+from tests.upstream.generic_server import wait_until
 from tests.upstream.pair import Pair
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
@@ -23,6 +24,10 @@ def test_an_object_is_defaulted_stored_and_shown_alike(pair: Pair, resource: Res
     if theirs.status == 404:
         pytest.skip("not in the reference's version")
     pair.ask("POST", all_ + "?fieldManager=m", tree)
+    if resource.kind == "CustomResourceDefinition":
+        wait_until(
+            "both serve what is defined", lambda: all("InitialNamesAccepted" in str(got.tree) for got in pair.both("GET", one))
+        )
     pair.ask("GET", one)
     pair.ask("GET", one, accept=TABLE)
     pair.ask("POST", all_ + "?fieldManager=m", tree)
