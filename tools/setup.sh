@@ -13,30 +13,8 @@ purpose=${1:-up}
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 log=.venv-setup.log
-
-fail() {
-    echo "setup: $1" >&2
-    exit 1
-}
-
-say() {
-    echo "setup: $1"
-}
-
-# step "what it does" "what to do when it fails" command…
-step() {
-    what=$1 remedy=$2
-    shift 2
-    began=$(date +%s)
-    printf 'setup: %s … ' "$what"
-    if "$@" >"$log" 2>&1; then
-        echo "$(($(date +%s) - began)) s"
-    else
-        echo "failed"
-        tail -n 15 "$log" | sed 's/^/    /' >&2
-        fail "$what failed: $remedy (the whole output is in $log)"
-    fi
-}
+script=setup
+. tools/steps.sh
 
 find_python() {
     for candidate in python3 python3.13 python3.12 python3.11; do

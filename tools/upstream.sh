@@ -12,29 +12,11 @@ binaries="kube-apiserver kube-controller-manager kube-scheduler kubelet"
 release=${SAMPAN_UPSTREAM_RELEASE:-bookworm}
 mirror=${SAMPAN_UPSTREAM_MIRROR:-}
 
-say() {
-    echo "upstream: $1"
-}
-
-fail() {
-    echo "upstream: $1" >&2
-    exit 1
-}
-
-# step "what it does" "what to do when it fails" command…
-step() {
-    what=$1 remedy=$2
-    shift 2
-    began=$(date +%s)
-    printf 'upstream: %s … ' "$what"
-    if "$@" >"$work/log" 2>&1; then
-        echo "$(($(date +%s) - began)) s"
-    else
-        echo "failed"
-        tail -n 15 "$work/log" | sed 's/^/    /' >&2
-        fail "$what failed: $remedy"
-    fi
-}
+# shellcheck disable=SC2034
+script=upstream
+log=$target.log
+# shellcheck source=tools/steps.sh
+. "$(dirname "$0")/steps.sh"
 
 missing() {
     for name in $binaries; do
@@ -95,4 +77,5 @@ for name in $(missing); do
     [ -n "$built" ] || fail "the build left no $name"
     cp "$built" "$target/$name"
 done
+rm -f "$log"
 say "made $target"
