@@ -169,6 +169,9 @@ def test_the_largest_of_what_is_allowed_is_taken(siege: Siege) -> None:
             assert (await siege.ask("PATCH", KEPT, patch, JSON_PATCH, query=DRY)).status == 200
             tree = {"metadata": {"name": "kept", "managedFields": [managed]}}
             assert (await siege.ask("PUT", KEPT, tree, query=DRY)).status == 200
+            many = [{**MANAGED, "manager": f"m{n}", "fieldsV1": {"f:data": {f"f:k{n}": {}}}} for n in range(15_000)]
+            tree = {"metadata": {"name": "kept", "managedFields": many}}
+            assert (await siege.ask("PUT", KEPT, tree, query=DRY)).status == 200
             wanted = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kept"}}
             wanted["data"] = {f"k{n}": "v" for n in range(20_000)}
             assert (await siege.ask("PATCH", KEPT, wanted, APPLY, query=QUERY)).status == 200

@@ -162,6 +162,7 @@ def cap_updaters(ownership: Ownership) -> Ownership:
     updaters.sort(key=lambda who: (ownership[who].time or "", who))
     result = dict(ownership)
     first: dict[str, Owner] = {}
+    joined: dict[Owner, list[Fields]] = {}
     for who in updaters:
         if excess <= 0:
             break
@@ -172,8 +173,17 @@ def cap_updaters(ownership: Ownership) -> Ownership:
             continue
         if bucket not in result:
             result[bucket] = result.pop(earlier)
-        fields = union(owned.fields, result[bucket].fields)
+        joined.setdefault(bucket, [result[bucket].fields]).append(owned.fields)
         del result[who]
         excess -= 1
-        result[bucket] = Owned(owned.api_version, owned.time, fields)
+        result[bucket] = Owned(owned.api_version, owned.time, None)
+    for bucket, sets in joined.items():
+        result[bucket] = result[bucket].with_fields(_union_of(sets))
     return result
+
+
+def _union_of(sets: list[Fields]) -> Fields:
+    """In pairs, and the pairs in pairs: a client may send thousands, and each union copies what it unites."""
+    while len(sets) > 1:
+        sets = [union(*sets[at : at + 2]) if at + 1 < len(sets) else sets[at] for at in range(0, len(sets), 2)]
+    return sets[0]
