@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from sampan.api.quota.charging import Limited
 from sampan.api.types.core_v1 import ConfigMap
+from sampan.apiserver.admission.configuration import AdmissionSettings
 from sampan.apiserver.server import APIServer
 from sampan.client.informer import Informer
 from sampan.client.rest import Client
@@ -92,3 +94,21 @@ def test_authorities_of_all_servers_of_a_store_are_published_until_they_expire(a
                     assert await published(third) == (mine + other.cert_pem).decode()
 
     uvloop.run(scenario())
+
+
+def test_a_server_whose_own_quota_refuses_what_it_publishes_starts_and_publishes_it_later(api: Api) -> None:
+    authorities = core("configmaps", "kube-system", "extension-apiserver-authentication")
+    hard = {"count/configmaps": "10"}
+
+    async def scenario(server: Served) -> None:
+        assert (await server.get(authorities)).status == 404
+        refused = await server.create("configmaps", {"metadata": {"name": "mine"}})
+        assert (refused.status, refused.tree["reason"]) == (403, "Forbidden")
+        made = await server.create("resourcequotas", {"metadata": {"name": "some"}, "spec": {"hard": hard}}, "kube-system")
+        status = {"hard": hard, "used": {"count/configmaps": "0"}}
+        assert (await server.update("resourcequotas", made.tree | {"status": status}, "kube-system", "status")).status == 200
+        async with asyncio.timeout(20):
+            while (await server.get(authorities)).status == 404:  # noqa: ASYNC110 - the server retries in its own time
+                await asyncio.sleep(0.05)
+
+    api(scenario, admission=AdmissionSettings(limited=(Limited("", "configmaps", ("count/",)),)))

@@ -17,14 +17,39 @@ from sampan.apiserver.aggregation.frontproxy import EXTRA_PREFIX, GROUP, UID, US
 from sampan.apiserver.config import APIServerConfig
 from sampan.apiserver.context import Context
 from sampan.apiserver.registry.generic import Caller
+from sampan.lib.log import get_logger
 from sampan.pki.certificates import expires
+from sampan.store.base import StoreUnavailable
 
 NAMESPACE, NAME = "kube-system", "extension-apiserver-authentication"
+_FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 60.0
 _BUNDLES = ("client-ca-file", "requestheader-client-ca-file")
+
+log = get_logger("apiserver")
 _certificates = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?").findall
 
 
 async def publish_trust(context: Context) -> None:
+    """At once; or, where admission refuses it, as a quota may, in the background until it does not."""
+    try:
+        await _publish(context)
+    except StatusError as error:
+        context.tasks.start(_publish_later(context, error), "publishing of authorities")
+
+
+async def _publish_later(context: Context, error: Exception) -> None:
+    seconds = _FIRST_RETRY_SECONDS
+    while True:
+        log.warning("the authorities of clients could not be published", error=str(error))
+        await context.clock.sleep(seconds)
+        try:
+            return await _publish(context)
+        except (StatusError, StoreUnavailable) as again:
+            error, seconds = again, min(seconds * 2, _LAST_RETRY_SECONDS)
+
+
+async def _publish(context: Context) -> None:
+    """Raises StatusError, StoreUnavailable."""
     registry = context.registry("", "configmaps")
     wanted, now = _trust(context.config), context.clock.now()
 
