@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 KUBECTL_SECONDS = 60.0
 
 
@@ -130,3 +132,6 @@ def eventually(condition: Callable[[], Any], what: str, seconds: float = 30.0) -
 
 def _minor(version: str) -> int:
     return int(version.partition(".")[2] or 0)
+
+
+TODAYS_KUBECTL = pytest.mark.skipif(speaks_as_of_old(), reason="kubectl is older than 1.27")

@@ -47,6 +47,11 @@ def shell(script: str, **fields: Any) -> Manifest:
     return container("sh", "-c", script, **fields)
 
 
+def mounted(each: Manifest, **mounts: str) -> Manifest:
+    """A container with volumes at paths."""
+    return {**each, "volumeMounts": [{"name": name, "mountPath": path} for name, path in mounts.items()]}
+
+
 @dataclass
 class Space:
     """One namespace: its kubectl has --namespace."""
@@ -84,6 +89,16 @@ class Space:
         statuses = self.get("pod", name)["status"].get("containerStatuses") or [{}]
         first: Manifest = statuses[0]
         return first
+
+    def waiting_as(self, name: str, reason: str) -> Manifest | None:
+        """How that container waits, where that is its reason."""
+        waiting = self.state(name).get("state", {}).get("waiting") or {}
+        return waiting if waiting.get("reason") == reason else None
+
+    def terminated(self, name: str) -> Manifest:
+        """How that container ended, once it has."""
+        ended: Manifest = eventually(lambda: self.state(name).get("state", {}).get("terminated"), f"{name} has ended")
+        return ended
 
     def phase(self, name: str) -> str:
         return self.out("get", "pod", name, "--ignore-not-found", "-o", "jsonpath={.status.phase}")

@@ -16,11 +16,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.e2e.local import eventually, speaks_as_of_old
+from tests.e2e.local import TODAYS_KUBECTL, eventually, speaks_as_of_old
 from tests.e2e.space import Manifest, Space, pod, shell
 from tests.e2e.test_services import server, service
-
-TODAYS_KUBECTL = pytest.mark.skipif(speaks_as_of_old(), reason="kubectl is older than 1.27")
 
 
 @pytest.fixture(scope="module")

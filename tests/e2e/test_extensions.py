@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 
 from tests.e2e.extension import GROUP_VERSION, NAME, Extension
-from tests.e2e.local import LocalCluster, eventually, speaks_as_of_old
+from tests.e2e.local import TODAYS_KUBECTL, LocalCluster, eventually
 from tests.e2e.space import Manifest, Space
 
-TODAYS_KUBECTL = pytest.mark.skipif(speaks_as_of_old(), reason="kubectl is older than 1.27")
 CONFIG_MAPS = {"operations": ["CREATE", "UPDATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"]}
 DEFINITION = "crd/links.e2e.example.com"
 NUMBER: Manifest = {"type": "integer"}

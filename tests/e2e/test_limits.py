@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.local import LocalCluster, eventually, speaks_as_of_old
+from tests.e2e.local import TODAYS_KUBECTL, LocalCluster, eventually
 from tests.e2e.space import Manifest, Space, container, pod
 
-TODAYS_KUBECTL = pytest.mark.skipif(speaks_as_of_old(), reason="kubectl is older than 1.27")
 SAFE: Manifest = {
     "runAsNonRoot": True,
     "runAsUser": 1000,
