@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import re2
 
 from sampan.lib.remember import remember
 
-_OPTIONS = re2.Options()
-_OPTIONS.log_errors = False
-_OPTIONS.max_mem = 64 << 20
-_HEAVY_PROGRAM = 5_000
-"""Instructions, of some ten bytes each. Clients write patterns, and a few characters of one make a million of them."""
+_TOO_LARGE: Final = "pattern too large - compile failed"
+_LONGEST: Final = 1024
+_MOST_INSTRUCTIONS: Final = 4_000_000
+"""Of all large patterns that are kept, of some ten bytes each. Clients write patterns, and a few characters of one make a
+million instructions, where upstream's Go makes a thousand of them."""
+
+
+def _options(most_bytes: int) -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = most_bytes
+    return options
+
+
+_OPTIONS: Final = _options(64 << 20)
+_SMALL: Final = _options(256 << 10)
+"""For finding out that a pattern is larger than that, which takes a millisecond; to compile it may take half a second."""
 
 
 class PatternError(ValueError):
@@ -38,30 +50,58 @@ _REASONS = {
 """RE2's words → those of Go's regexp/syntax, which is the same grammar."""
 
 
-class _Heavy(Exception):
-    """A compiled pattern that is not to be kept: exceptions are not remembered."""
-
-    def __init__(self, compiled: Any) -> None:
-        self.compiled = compiled
-
-
 def compile_pattern(pattern: str) -> Any:
-    """A compiled pattern, to `search` with; who needs it often keeps it. Raises PatternError."""
-    try:
-        return _compile(pattern)
-    except _Heavy as heavy:
-        return heavy.compiled
+    """A compiled pattern, to `search` with. Raises PatternError."""
+    small = small_pattern(pattern) if len(pattern) <= _LONGEST else None
+    return _large.compiled(pattern) if small is None else small
 
 
-@remember(4096, longest=1024)
-def _compile(pattern: str) -> Any:
+@remember(4096, longest=_LONGEST)
+def small_pattern(pattern: str) -> Any | None:
+    """The compiled pattern, which may be kept; None for one that is large or long, and only to be compiled when it is needed.
+    Raises PatternError."""
     try:
-        compiled = re2.compile(pattern, _OPTIONS)
+        _compiled(pattern, _SMALL)
+    except PatternError as error:
+        if _TOO_LARGE in str(error):
+            return None
+        raise
+    return _compiled(pattern, _OPTIONS) if len(pattern) <= _LONGEST else None
+
+
+class _Large:
+    """Large and long patterns, as many of the last that were looked for as fit."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Any] = {}
+        self._size = 0
+
+    def compiled(self, pattern: str) -> Any:
+        found = self._kept.pop(pattern, None)
+        if found is None:
+            found = _compiled(pattern, _OPTIONS)
+            self._size += _size(pattern, found)
+        self._kept[pattern] = found
+        while self._size > _MOST_INSTRUCTIONS:
+            oldest = next(iter(self._kept))
+            self._size -= _size(oldest, self._kept.pop(oldest))
+        return found
+
+
+def _size(pattern: str, compiled: Any) -> int:
+    return int(compiled.programsize) + len(pattern)
+
+
+_large: Final = _Large()
+
+
+def _compiled(pattern: str, options: Any) -> Any:
+    """Raises PatternError."""
+    try:
+        # What re2.compile makes, too; but that keeps the last 128, however large.
+        return re2._Regexp(pattern, options)
     except re2.error as error:
         raise PatternError(_in_words_of_go(pattern, error)) from None
-    if compiled.programsize > _HEAVY_PROGRAM:
-        raise _Heavy(compiled)
-    return compiled
 
 
 def _in_words_of_go(pattern: str, error: Exception) -> str:

@@ -249,7 +249,15 @@ def definition(schema: dict[str, Any], versions: int = 1) -> dict[str, Any]:
 TEXTS = {"type": "array", "items": {"type": "string"}}
 SCHEMAS: dict[str, tuple[dict[str, Any], int, int, int]] = {
     "a pattern that would explode": ({"type": "string", "pattern": "^(a+)+$"}, 1, 201, 24),
-    "a pattern of a million states": ({"type": "string", "pattern": r"^\pL{1000}$"}, 1, 201, 200),
+    "a pattern of a million states": ({"type": "string", "pattern": r"^\pL{1000}$"}, 1, 201, 24),
+    "patterns of a million states": (
+        {"type": "object", "properties": {f"p{n}": {"type": "string", "pattern": rf"^\pL{{{n}}}$"} for n in range(700, 1000)}},
+        1, 201, 60),
+    "rules of a million states": (
+        {"type": "object", "properties": {
+            f"p{n}": {"type": "string", "maxLength": 9, "x-kubernetes-validations": [
+                {"rule": rf"self.matches('^\\pL{{{n}}}$')"}]}
+            for n in range(900, 950)}}, 1, 201, 60),
     "a pattern that is too large": ({"type": "string", "pattern": r"((\pL{100}){100}){100}"}, 1, 422, 120),
     "a rule without bounds": (
         {**TEXTS, "x-kubernetes-validations": [{"rule": "self.all(x, self.all(y, self.all(z, x != z)))"}]}, 1, 422, 24),

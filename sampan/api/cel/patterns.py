@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from re2 import _re2
 
 from sampan.api.cel.errors import CelRuntimeError
-from sampan.api.patterns import PatternError, compile_pattern
+from sampan.api.patterns import PatternError, compile_pattern, small_pattern
 
 _ANYWHERE: Final = _re2.RE2.Anchor.UNANCHORED
 _NOWHERE: Final = -1
@@ -16,11 +16,24 @@ _NOWHERE: Final = -1
 class Pattern:
     """A compiled pattern. The module's own `search` makes an object of each match, which takes longer than most matches do."""
 
-    __slots__ = ("_match", "_pattern")
+    __slots__ = ("_match", "_small", "_text")
 
     def __init__(self, text: str) -> None:
-        self._pattern = compile_pattern(text)
-        self._match = self._pattern._regexp.Match
+        self._text = text
+        self._small = small_pattern(text)
+        self._match = self._match_large if self._small is None else self._small._regexp.Match
+
+    def _match_large(self, *where: Any) -> Any:
+        return self._compiled()._regexp.Match(*where)
+
+    def _compiled(self) -> Any:
+        """Large ones are not kept here. Raises CelRuntimeError for one that is too large."""
+        if self._small is not None:
+            return self._small
+        try:
+            return compile_pattern(self._text)
+        except PatternError as error:
+            raise CelRuntimeError(str(error)) from None
 
     def found_in(self, text: str) -> bool:
         octets = text.encode("utf-8", "replace")
@@ -28,14 +41,14 @@ class Pattern:
 
     def first(self, text: str) -> str:
         """The first part of a text that it fits, or an empty string."""
-        match = self._pattern.search(text)
+        match = self._compiled().search(text)
         return "" if match is None else str(match[0])
 
     def all(self, text: str, most: int) -> list[str]:
         """So many parts as fit, one after the other; all, where `most` is negative."""
         found: list[str] = []
         end = -1
-        for match in self._pattern.finditer(text):
+        for match in self._compiled().finditer(text):
             if len(found) == most:
                 break
             # Go leaves out an empty match right after another one.

@@ -17,7 +17,7 @@ from sampan.api.crd.structure import META_FIELDS, Structure, Tree, Value
 from sampan.api.crd.values import judge
 from sampan.api.crd.verdict import Place
 from sampan.api.fasttypes import convert_checked
-from sampan.api.patterns import PatternError, compile_pattern
+from sampan.api.patterns import PatternError, matches, small_pattern
 
 Check = Callable[[Value], bool]
 _HERE: Final = Place("")
@@ -132,7 +132,17 @@ def _is_plain_int_or_string(structure: Structure, left: list[str]) -> bool:
 
 def _pattern_check(pattern: str) -> Check | None:
     try:
-        search = compile_pattern(pattern).search
+        small = small_pattern(pattern)
     except PatternError:
         return lambda value: False
+    if small is None:
+        return lambda value: not isinstance(value, str) or _is_found(pattern, value)
+    search = small.search
     return lambda value: not isinstance(value, str) or search(value) is not None
+
+
+def _is_found(pattern: str, value: str) -> bool:
+    try:
+        return matches(pattern, value)
+    except PatternError:
+        return False

@@ -9,7 +9,7 @@ from typing import Final
 
 from sampan.api.crd.structure import Tree, Value
 from sampan.api.errors import FieldError, forbidden_field, invalid, required
-from sampan.api.patterns import PatternError, compile_pattern
+from sampan.api.patterns import PatternError, small_pattern
 
 _EITHER: Final = [{"type": "integer"}, {"type": "string"}]
 """How int-or-string may be said in value validations."""
@@ -150,7 +150,7 @@ def _validate_values(raw: Tree, path: str, *, may_be_either: bool = False, first
         errors += _validate_nested(raw["not"], f"{path}.not")
     if pattern := raw.get("pattern"):
         try:
-            compile_pattern(pattern)
+            small_pattern(pattern)
         except PatternError as error:
             why = f"must be a valid regular expression, but isn't: {error}"
             errors.append(invalid(f"{path}.pattern", pattern, why))

@@ -33,6 +33,9 @@ VALUES: list[tuple[Tree, Any, list[str]]] = [
     ({**STRING, "maxLength": 2}, "äöü", ["spec.x: Too long: may not be more than 2 bytes"]),
     ({**STRING, "pattern": "^a+$"}, "b", ["spec.x: Invalid value: \"b\": spec.x in body should match '^a+$'"]),
     ({**STRING, "pattern": "a+"}, "bab", []),
+    ({**STRING, "pattern": r"^\pL{99}$"}, "é" * 99, []),
+    ({**STRING, "pattern": r"^\pL{99}$"}, "b", [
+        "spec.x: Invalid value: \"b\": spec.x in body should match '^\\pL{99}$'"]),
     ({**STRING, "enum": ["a", "b"]}, "c", ['spec.x: Unsupported value: "c": supported values: "a", "b"']),
     ({**INTEGER, "enum": [1, 2]}, 3, ['spec.x: Unsupported value: 3: supported values: "1", "2"']),
     ({**INTEGER, "enum": [1]}, 1, []),
