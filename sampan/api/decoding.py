@@ -9,7 +9,7 @@ import json
 import math
 import re
 from functools import cached_property
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -247,7 +247,7 @@ class Decoder:
         walk = self.walk(tree)
         if walk.problems:
             raise TypeProblem(walk.problems[0])
-        return Admitted(cast(Tree, walk.tree), walk.strict)
+        return Admitted(msgspec.to_builtins(walk.tree), walk.strict)  # the walk lets free-form fields be the ones it was given
 
     def check(self, tree: Tree) -> list[TypeProblem]:
         """See `Schema.check`."""

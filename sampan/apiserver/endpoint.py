@@ -37,7 +37,7 @@ from sampan.apiserver.negotiation import (
 from sampan.apiserver.registry.applying import APPLY_PATCH, Configuration
 from sampan.apiserver.registry.bodies import read_again, read_as, read_object
 from sampan.apiserver.registry.deletion import delete, delete_collection, success_of
-from sampan.apiserver.registry.generic import Caller, Change, Part, Registry
+from sampan.apiserver.registry.generic import Caller, Part, Registry
 from sampan.apiserver.registry.largebodies import LARGE_BYTES
 from sampan.apiserver.registry.largepatches import read_patch
 from sampan.apiserver.registry.listing import Listed, is_exact
@@ -58,6 +58,7 @@ from sampan.apiserver.registry.ownership import name_of_agent
 from sampan.apiserver.registry.patching import patch_kind
 from sampan.apiserver.registry.selection import Selection, select
 from sampan.apiserver.registry.table import ColumnsOnce, TableView
+from sampan.apiserver.registry.updating import Change, Present
 from sampan.apiserver.registry.views import MetadataView, View, frame, list_metadata, view_of, whole_list
 from sampan.apiserver.registry.watching import Watcher, WatchHub
 from sampan.apiserver.requestinfo import RequestInfo
@@ -287,11 +288,11 @@ class Endpoint:
         attempts = iter([tree])
         fast = msgspec.json.encode(tree) if len(request.body) > LARGE_BYTES else b""
 
-        def change(old: Tree) -> Tree:
+        def change(present: Present) -> Tree:
             found = next(attempts, None)
             if found is None:
                 found = msgspec.json.decode(fast) if fast else read_again(request, self.resource)
-            meta = old["metadata"]
+            meta = present.tree["metadata"]
             check_uid(found["metadata"], meta, self.resource, self.registry.cache.key(meta.get("namespace", ""), meta["name"]))
             return found
 
@@ -319,7 +320,9 @@ class Endpoint:
             stands = part is not None or self.registry.cache.get(info.namespace, info.name) is not None
             try:
                 if stands:
-                    obj = await self.registry.update(info.namespace, info.name, wanted.on, by, part=part)
+                    obj = await self.registry.update(
+                        info.namespace, info.name, lambda present: wanted.on(present.own()), by, part=part
+                    )
                     return self._show(request, obj, 200)
                 tree = wanted.on(None)
                 self._check_may_create(request.user, info)

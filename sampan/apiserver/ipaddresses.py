@@ -21,6 +21,7 @@ from sampan.apiserver.registry.metadata import timestamp
 from sampan.apiserver.registry.objects import CachedObject
 from sampan.apiserver.registry.serviceaddresses import Holder, ServiceAddresses
 from sampan.apiserver.registry.services import ServiceHooks
+from sampan.apiserver.registry.updating import Present
 from sampan.lib.clock import Clock
 from sampan.lib.log import get_logger
 from sampan.store.base import Conflict, StoreUnavailable
@@ -79,8 +80,8 @@ async def _keep_range(context: Context, ranges: Registry) -> None:
         "message": "Kubernetes default Service CIDR is ready",
     }
 
-    def change(old: Tree) -> Tree:
-        return {**old, "status": {"conditions": [ready]}}
+    def change(present: Present) -> Tree:
+        return {**present.own(), "status": {"conditions": [ready]}}
 
     await ranges.update("", DEFAULT_RANGE, change, Caller(), part=ranges.status, must_match=False)
 

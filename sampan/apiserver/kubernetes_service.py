@@ -16,6 +16,7 @@ from sampan.apiserver.context import Context
 from sampan.apiserver.masterleases import MasterLeases
 from sampan.apiserver.registry.allocators import AddressPool
 from sampan.apiserver.registry.generic import Caller, Registry
+from sampan.apiserver.registry.updating import Present
 from sampan.lib.log import get_logger
 from sampan.store.base import StoreUnavailable
 
@@ -122,7 +123,8 @@ async def _keep(registry: Registry, wanted: Tree) -> None:
         await ensure(registry, NAMESPACE, wanted)
         return
 
-    def change(old: Tree) -> Tree:
+    def change(present: Present) -> Tree:
+        old = present.own()
         fields = {field: value for field, value in wanted.items() if field != "metadata"}
         return {**old, **fields, "metadata": {**old["metadata"], "labels": wanted["metadata"]["labels"]}}
 

@@ -39,6 +39,24 @@ class Event(NamedTuple):
     previous: Entry | None
 
 
+class Handed:
+    """A write that a store was handed: another of the same key may be made upon it before it is known whether it is made."""
+
+    __slots__ = ("revision",)
+
+    def __init__(self) -> None:
+        self.revision = 0
+        """What it has; 0 unless it is made."""
+
+
+Expected = int | Handed
+"""How a key must stand for a write of it: the revision of the write that it holds, or that write."""
+
+
+def revision_of(expected: Expected) -> int:
+    return expected if isinstance(expected, int) else expected.revision
+
+
 class Page(NamedTuple):
     entries: Sequence[Entry]
     revision: int
@@ -115,6 +133,11 @@ class Store(Protocol):
         """The newest revision this process knows to be committed. In-process stores: the newest there is."""
         ...
 
+    @property
+    def next_revision(self) -> int:
+        """What the next write will have if all are made that are on their way; 0: writes cannot be `Handed`."""
+        ...
+
     async def current_revision(self) -> int:
         """The newest committed revision, whoever wrote it (a quorum read where there are several servers)."""
         ...
@@ -132,12 +155,16 @@ class Store(Protocol):
         """Returns the write's revision. With a TTL the key is deleted, as by a write, that long after. Raises KeyExists."""
         ...
 
-    async def update(self, key: str, value: bytes, expected_revision: int, *, ttl_seconds: int = 0) -> int:
-        """Replaces the value if the key stands at `expected_revision`. Returns the new revision. Raises Conflict."""
+    async def update(
+        self, key: str, value: bytes, expected: Expected, *, ttl_seconds: int = 0, handed: Handed | None = None
+    ) -> int:
+        """Replaces the value if the key stands as expected. Returns the new revision. Raises Conflict.
+
+        handed: by which later writes can say that they expect this one; they may as soon as it has begun."""
         ...
 
-    async def delete(self, key: str, expected_revision: int) -> int:
-        """Deletes the key if it stands at `expected_revision`. Returns the delete's revision. Raises Conflict."""
+    async def delete(self, key: str, expected: Expected) -> int:
+        """Deletes the key if it stands as expected. Returns the delete's revision. Raises Conflict."""
         ...
 
     def watch(self, prefix: str, after_revision: int, *, progress: bool = False, previous: bool = True) -> Watch:

@@ -14,7 +14,19 @@ from collections.abc import Sequence
 from sampan.lib.clock import Clock, RealClock
 from sampan.lib.tasks import Tasks
 from sampan.store import etcd_pb2 as pb
-from sampan.store.base import Compacted, Conflict, Entry, FutureRevision, KeyExists, Page, StoreUnavailable, Watch
+from sampan.store.base import (
+    Compacted,
+    Conflict,
+    Entry,
+    Expected,
+    FutureRevision,
+    Handed,
+    KeyExists,
+    Page,
+    StoreUnavailable,
+    Watch,
+    revision_of,
+)
 from sampan.store.etcdclient import (
     COMPACT,
     STATUS,
@@ -77,6 +89,10 @@ class EtcdStore:
     def revision(self) -> int:
         return self._revision
 
+    @property
+    def next_revision(self) -> int:
+        return 0  # other servers write, too
+
     async def current_revision(self) -> int:
         """One quorum read serves all who ask before it begins."""
         self._opened()
@@ -108,16 +124,18 @@ class EtcdStore:
             raise KeyExists(key)
         return self._saw(answer.header)
 
-    async def update(self, key: str, value: bytes, expected_revision: int, *, ttl_seconds: int = 0) -> int:
+    async def update(
+        self, key: str, value: bytes, expected: Expected, *, ttl_seconds: int = 0, handed: Handed | None = None
+    ) -> int:
         # At 0, which to etcd means a key that is not there, a get is all that is left to do.
-        answer = await self._put(key, value, expected_revision or -1, ttl_seconds)
+        answer = await self._put(key, value, revision_of(expected) or -1, ttl_seconds)
         if not answer.succeeded:
             raise Conflict(key, _held(answer))
         return self._saw(answer.header)
 
-    async def delete(self, key: str, expected_revision: int) -> int:
+    async def delete(self, key: str, expected: Expected) -> int:
         delete = pb.RequestOp(request_delete_range=pb.DeleteRangeRequest(key=key.encode()))
-        answer = await self._transact(key, expected_revision or -1, delete)
+        answer = await self._transact(key, revision_of(expected) or -1, delete)
         if not answer.succeeded:
             raise Conflict(key, _held(answer))
         return self._saw(answer.header)

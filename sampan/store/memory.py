@@ -12,11 +12,14 @@ from sampan.store.base import (
     Conflict,
     Entry,
     Event,
+    Expected,
     FutureRevision,
+    Handed,
     KeyExists,
     Page,
     StoreUnavailable,
     Watch,
+    revision_of,
 )
 from sampan.store.expiry import Expiry
 from sampan.store.watching import WatchHub, after_prefix
@@ -59,6 +62,10 @@ class MemoryStore:
         self._opened()
         return self._hub.revision
 
+    @property
+    def next_revision(self) -> int:
+        return self._hub.revision + 1
+
     async def get(self, key: str, revision: int = 0) -> Entry | None:
         self._opened()
         return self._entry_at(key, self._readable(revision))
@@ -78,11 +85,13 @@ class MemoryStore:
             raise KeyExists(key)
         return await self._write(key, value, None, ttl_seconds)
 
-    async def update(self, key: str, value: bytes, expected_revision: int, *, ttl_seconds: int = 0) -> int:
-        return await self._write(key, value, self._expected(key, expected_revision), ttl_seconds)
+    async def update(
+        self, key: str, value: bytes, expected: Expected, *, ttl_seconds: int = 0, handed: Handed | None = None
+    ) -> int:
+        return await self._write(key, value, self._expected(key, expected), ttl_seconds, handed)
 
-    async def delete(self, key: str, expected_revision: int) -> int:
-        return await self._write(key, None, self._expected(key, expected_revision), 0)
+    async def delete(self, key: str, expected: Expected) -> int:
+        return await self._write(key, None, self._expected(key, expected), 0)
 
     def watch(self, prefix: str, after_revision: int, *, progress: bool = False, previous: bool = True) -> Watch:
         return self._hub.watch(prefix, after_revision, self._history, progress)
@@ -132,14 +141,16 @@ class MemoryStore:
         versions = self._versions.get(key)
         return _entry(versions[-1]) if versions else None
 
-    def _expected(self, key: str, expected_revision: int) -> Entry:
+    def _expected(self, key: str, expected: Expected) -> Entry:
         self._opened()
         current = self._current(key)
-        if current is None or current.revision != expected_revision:
+        if current is None or current.revision != revision_of(expected):
             raise Conflict(key, current)
         return current
 
-    async def _write(self, key: str, value: bytes | None, previous: Entry | None, ttl_seconds: int) -> int:
+    async def _write(
+        self, key: str, value: bytes | None, previous: Entry | None, ttl_seconds: int, handed: Handed | None = None
+    ) -> int:
         expiry = self._opened()
         revision = self._hub.revision + 1
         event = Event(key, revision, value, previous.create_revision if previous else revision, previous)
@@ -149,6 +160,8 @@ class MemoryStore:
         self._versions[key].append(event)
         self._events.append(event)
         self._hub.publish((event,))
+        if handed is not None:
+            handed.revision = revision
         if ttl_seconds:
             expiry.add(key, revision, self._clock.now() + ttl_seconds)
         # Watches woken by the event run before the writer goes on, as they do behind a store with a real commit.

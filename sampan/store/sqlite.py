@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from sampan.lib.clock import Clock, RealClock
 from sampan.store import sqltables
-from sampan.store.base import Compacted, Entry, Event, FutureRevision, Page, StoreUnavailable, Watch
+from sampan.store.base import Compacted, Entry, Event, Expected, FutureRevision, Handed, Page, StoreUnavailable, Watch
 from sampan.store.expiry import Expiry
 from sampan.store.sqlwriter import Committed, Job, Write, Writer
 from sampan.store.watching import WatchHub, after_prefix
@@ -47,6 +47,8 @@ class SQLiteStore:
         self._readers: list[sqlite3.Connection] = []
         self._executor: ThreadPoolExecutor | None = None
         self._writer: Writer | None = None
+        self._unsettled = 0
+        """Writes that were handed to the writer and not settled."""
         self._expiry: Expiry | None = None
 
     async def open(self) -> None:
@@ -88,6 +90,10 @@ class SQLiteStore:
     def revision(self) -> int:
         return self._hub.revision
 
+    @property
+    def next_revision(self) -> int:
+        return self._hub.revision + self._unsettled + 1
+
     async def current_revision(self) -> int:
         self._opened()
         return self._hub.revision
@@ -114,11 +120,13 @@ class SQLiteStore:
     async def create(self, key: str, value: bytes, *, ttl_seconds: int = 0) -> int:
         return await self._write(key, value, None, ttl_seconds)
 
-    async def update(self, key: str, value: bytes, expected_revision: int, *, ttl_seconds: int = 0) -> int:
-        return await self._write(key, value, expected_revision, ttl_seconds)
+    async def update(
+        self, key: str, value: bytes, expected: Expected, *, ttl_seconds: int = 0, handed: Handed | None = None
+    ) -> int:
+        return await self._write(key, value, expected, ttl_seconds, handed)
 
-    async def delete(self, key: str, expected_revision: int) -> int:
-        return await self._write(key, None, expected_revision, 0)
+    async def delete(self, key: str, expected: Expected) -> int:
+        return await self._write(key, None, expected, 0)
 
     def watch(self, prefix: str, after_revision: int, *, progress: bool = False, previous: bool = True) -> Watch:
         return self._hub.watch(prefix, after_revision, self._history, progress)
@@ -179,11 +187,14 @@ class SQLiteStore:
             raise StoreUnavailable("the store is closed")
         return self._writer
 
-    async def _write(self, key: str, value: bytes | None, expected: int | None, ttl_seconds: int) -> int:
+    async def _write(
+        self, key: str, value: bytes | None, expected: Expected | None, ttl_seconds: int, handed: Handed | None = None
+    ) -> int:
         writer = self._opened()
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         expires = self._clock.now() + ttl_seconds if ttl_seconds else None
-        writer.put(Write(key, value, expected, expires, future))
+        self._unsettled += 1
+        writer.put(Write(key, value, expected, expires, future, handed))
         return await future
 
     async def _job(self, work: Callable[[sqlite3.Connection], None]) -> None:
@@ -194,6 +205,7 @@ class SQLiteStore:
 
     def _settle(self, committed: Committed) -> None:
         self._hub.publish(committed.events)
+        self._unsettled -= len(committed.outcomes)
         if self._expiry is not None:
             for key, revision, deadline in committed.expiries:
                 self._expiry.add(key, revision, deadline)

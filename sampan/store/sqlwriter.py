@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from sampan.lib.log import get_logger
 from sampan.store import sqltables
-from sampan.store.base import Conflict, Entry, Event, KeyExists, StoreUnavailable
+from sampan.store.base import Conflict, Entry, Event, Expected, Handed, KeyExists, StoreUnavailable, revision_of
 from sampan.store.sqltables import Newest, Row
 
 MAX_BATCH = 256
@@ -28,10 +28,11 @@ class Write(NamedTuple):
     key: str
     value: bytes | None
     """None: delete."""
-    expected: int | None
-    """The revision the key must stand at; None: it must not be there."""
+    expected: Expected | None
+    """How the key must stand; None: it must not be there."""
     expires: float | None
     future: asyncio.Future[int]
+    handed: Handed | None = None
 
 
 class Job(NamedTuple):
@@ -107,6 +108,9 @@ class Writer:
             self._revision += len(rows)
         except Exception as error:  # the boundary of the thread's loop: whatever went wrong, nothing was committed
             committed = Committed((), (), [(write.future, StoreUnavailable(str(error))) for write in writes])
+            for write in writes:
+                if write.handed is not None:
+                    write.handed.revision = 0
             self._roll_back()
             note("cannot write", error=str(error), writes=len(writes))
         self._loop.call_soon_threadsafe(self._committed, committed)
@@ -151,6 +155,8 @@ def plan(writes: Sequence[Write], newest: dict[str, Newest], revision: int) -> t
         revision += 1
         created = current.create_revision if current else revision
         newest[write.key] = Newest(revision, created, write.value)
+        if write.handed is not None:
+            write.handed.revision = revision
         rows.append((revision, write.key, row.revision if row else 0, created, write.expires, write.value))
         events.append(Event(write.key, revision, write.value, created, current))
         outcomes.append((write.future, revision))
@@ -162,7 +168,7 @@ def plan(writes: Sequence[Write], newest: dict[str, Newest], revision: int) -> t
 def _refusal(write: Write, current: Entry | None) -> Exception | None:
     if write.expected is None:
         return None if current is None else KeyExists(write.key)
-    if current is None or current.revision != write.expected:
+    if current is None or current.revision != revision_of(write.expected):
         return Conflict(write.key, current)
     return None
 

@@ -25,6 +25,10 @@ DELETE = "DELETE"
 CONNECT = "CONNECT"
 
 
+async def _no_turn() -> None:
+    """Of a write that holds nobody up."""
+
+
 @dataclass(slots=True)
 class Attributes:
     """One write, as plugins see it. `object` is None for a delete, `old` for a create."""
@@ -51,7 +55,7 @@ class Attributes:
     """Set by who wants that second round."""
     reinvocation: Reinvocation | None = None
     """What webhooks keep from one round to the next."""
-    end_turn: Callable[[], None] = lambda: None
+    end_turn: Callable[[], Awaitable[None]] = _no_turn
     """Lets other writers of the object go first; for plugins that wait long, or for somebody who may write it himself."""
     on_failure: list[Callable[[], None]] = field(default_factory=list)
     """What to undo of admission if the write is not made after all."""

@@ -20,6 +20,7 @@ from sampan.api.resource import Tree
 from sampan.apiserver.admission.indexes import CacheIndex
 from sampan.apiserver.registry.generic import Caller, Registry
 from sampan.apiserver.registry.objects import CachedObject
+from sampan.apiserver.registry.updating import Present
 from sampan.lib.log import get_logger
 
 _TRIES = 10
@@ -53,7 +54,8 @@ class Standings:
     async def update(self, namespace: str, standing: Standing, used: Amounts) -> int:
         """The revision of the quota that counts so; 0: it is not as it stood any more. Raises StatusError, StoreUnavailable."""
 
-        def change(tree: Tree) -> Tree:
+        def change(present: Present) -> Tree:
+            tree = present.own()
             tree["metadata"]["resourceVersion"] = str(standing.revision)
             tree["status"] = {"hard": written(standing.quota.hard), "used": written(used)}
             return tree

@@ -31,6 +31,7 @@ from sampan.apiserver.aggregation.remotes import GROUP, Remote, Remotes
 from sampan.apiserver.context import Context
 from sampan.apiserver.registry.generic import Caller
 from sampan.apiserver.registry.objects import CachedObject
+from sampan.apiserver.registry.updating import Present
 from sampan.apiserver.registry.watchcache import CacheEvent, Listener
 from sampan.apiserver.user import User
 from sampan.apiserver.webhooks.resolve import SERVICE_NAME, ready_places
@@ -152,7 +153,8 @@ class Availability:
         same = before.get("status") == condition["status"]
         since = before["lastTransitionTime"] if same else rfc3339(self._context.clock.now())
 
-        def change(tree: Tree) -> Tree:
+        def change(present: Present) -> Tree:
+            tree = present.own()
             others = [each for each in tree.get("status", {}).get("conditions", ()) if each["type"] != "Available"]
             tree["status"] = {"conditions": [*others, {**condition, "lastTransitionTime": since}]}
             return tree

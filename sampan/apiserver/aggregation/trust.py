@@ -61,7 +61,7 @@ async def _publish(context: Context) -> None:
         if present is None:
             await registry.create({"metadata": {"name": NAME}, "data": wanted}, NAMESPACE, Caller())
         elif reconciled(present.tree()) != present.tree():
-            await registry.update(NAMESPACE, NAME, reconciled, Caller(), must_match=False)
+            await registry.update(NAMESPACE, NAME, lambda present: reconciled(present.own()), Caller(), must_match=False)
     except StatusError as error:
         if error.code != 409:  # another server of the same store does the same
             raise

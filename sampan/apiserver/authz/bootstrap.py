@@ -127,7 +127,7 @@ async def _ensure(registry: Registry, tree: Tree) -> None:
             await registry.remove(present)
             await registry.create(tree, namespace, Caller())
         elif reconciled(present.tree(), tree) != present.tree():
-            await registry.update(namespace, name, lambda old: reconciled(old, tree), Caller(), must_match=False)
+            await registry.update(namespace, name, lambda present: reconciled(present.own(), tree), Caller(), must_match=False)
     except StatusError as error:
         if error.code != 409:  # another server of the same store does the same
             raise

@@ -33,6 +33,7 @@ from sampan.apiserver.custom.conditions import (
 from sampan.apiserver.custom.removal import Removals
 from sampan.apiserver.custom.serving import CustomResources
 from sampan.apiserver.registry.generic import Caller, Registry
+from sampan.apiserver.registry.updating import Present
 from sampan.apiserver.registry.watchcache import CacheEvent
 from sampan.apiserver.webhooks.client import bundle_of
 from sampan.lib.log import get_logger
@@ -155,7 +156,8 @@ class DefinitionController:
     async def _write(self, crd: Tree, changes: Iterable[Change]) -> Tree | None:
         """None where somebody was quicker: the event of that brings us back."""
 
-        def change(tree: Tree) -> Tree:
+        def change(present: Present) -> Tree:
+            tree = present.own()
             for make in changes:
                 make(tree)
             tree["metadata"]["resourceVersion"] = crd["metadata"]["resourceVersion"]

@@ -20,6 +20,7 @@ from sampan.apiserver.registry.generic import Caller, Part, Registry
 from sampan.apiserver.registry.hooks import Hooks
 from sampan.apiserver.registry.options import DeleteOptions, ListOptions
 from sampan.apiserver.registry.selection import select
+from sampan.apiserver.registry.updating import Present
 from sampan.apiserver.registry.watchcache import WatchCache
 from sampan.lib.clock import Clock
 from sampan.lib.log import get_logger
@@ -141,7 +142,8 @@ class Removals:
         await self._write(name, condition, finished=True)
 
     async def _write(self, name: str, condition: Condition, *, finished: bool = False) -> None:
-        def change(tree: Tree) -> Tree:
+        def change(present: Present) -> Tree:
+            tree = present.own()
             set_condition(tree, condition, self._clock.now())
             if finished:
                 meta = tree["metadata"]

@@ -27,7 +27,7 @@ from sampan.apiserver.registry.watching import WatchHub
 from sampan.lib.clock import Clock
 from sampan.lib.log import get_logger
 from sampan.lib.tasks import Tasks
-from sampan.store.base import Conflict, Entry, Event, Page, Store, Watch
+from sampan.store.base import Conflict, Entry, Event, Expected, Handed, Page, Store, Watch
 
 _decode = msgspec.json.decode
 
@@ -88,6 +88,10 @@ class ConvertedStore:
     def revision(self) -> int:
         return self._store.revision
 
+    @property
+    def next_revision(self) -> int:
+        return 0  # a write is not handed over before it is converted
+
     async def current_revision(self) -> int:
         return await self._store.current_revision()
 
@@ -102,16 +106,18 @@ class ConvertedStore:
     async def create(self, key: str, value: bytes, *, ttl_seconds: int = 0) -> int:
         return await self._store.create(key, await self._codec.encode(value), ttl_seconds=ttl_seconds)
 
-    async def update(self, key: str, value: bytes, expected_revision: int, *, ttl_seconds: int = 0) -> int:
+    async def update(
+        self, key: str, value: bytes, expected: Expected, *, ttl_seconds: int = 0, handed: Handed | None = None
+    ) -> int:
         encoded = await self._codec.encode(value)
         try:
-            return await self._store.update(key, encoded, expected_revision, ttl_seconds=ttl_seconds)
+            return await self._store.update(key, encoded, expected, ttl_seconds=ttl_seconds)
         except Conflict as error:
             raise await self._converted(error) from None
 
-    async def delete(self, key: str, expected_revision: int) -> int:
+    async def delete(self, key: str, expected: Expected) -> int:
         try:
-            return await self._store.delete(key, expected_revision)
+            return await self._store.delete(key, expected)
         except Conflict as error:
             raise await self._converted(error) from None
 

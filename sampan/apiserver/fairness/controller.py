@@ -28,6 +28,7 @@ from sampan.apiserver.fairness.queues import Level
 from sampan.apiserver.registry.applying import Configuration
 from sampan.apiserver.registry.generic import Caller, Registry
 from sampan.apiserver.registry.options import WriteOptions
+from sampan.apiserver.registry.updating import Present
 from sampan.apiserver.registry.watchcache import CacheEvent
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.apiserver.user import User
@@ -180,7 +181,8 @@ def _is_ours(metadata: Tree) -> bool:
 
 
 async def _replace(registry: Registry, name: str, fresh: Tree) -> None:
-    def change(tree: Tree) -> Tree:
+    def change(present: Present) -> Tree:
+        tree = present.own()
         tree["spec"] = copy.deepcopy(fresh["spec"])
         tree["metadata"].setdefault("annotations", {})[AUTO_UPDATE] = "true"
         return tree
@@ -201,7 +203,7 @@ async def _set_condition(schemas: Registry, name: str, condition: Tree) -> None:
     body = json.dumps({**wanted, "status": {"conditions": [condition]}}).encode()
     applied = Configuration(schemas.owners, body, options, [], namespace="", name=name, subresource="status")
     try:
-        await schemas.update("", name, applied.on, by, part=schemas.status, must_match=False)
+        await schemas.update("", name, lambda present: applied.on(present.own()), by, part=schemas.status, must_match=False)
     except StatusError as error:
         if error.code != 404:
             raise

@@ -13,6 +13,7 @@ from sampan.api.resource import Tree
 from sampan.apiserver.context import Context
 from sampan.apiserver.policies.typechecking import TypeChecker
 from sampan.apiserver.registry.generic import Caller
+from sampan.apiserver.registry.updating import Present
 from sampan.apiserver.webhooks.configurations import GROUP, watch
 from sampan.lib.log import get_logger
 from sampan.store.base import StoreUnavailable
@@ -53,7 +54,8 @@ class PolicyStatus:
         found = self._checker.warnings(tree.get("spec") or {})
         generation = tree["metadata"].get("generation")
 
-        def change(policy: Tree) -> Tree:
+        def change(present: Present) -> Tree:
+            policy = present.own()
             if policy["metadata"].get("generation") == generation:
                 checked = {"expressionWarnings": found} if found else {}
                 policy["status"] = {**(policy.get("status") or {}), "observedGeneration": generation, "typeChecking": checked}

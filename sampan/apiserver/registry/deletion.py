@@ -56,7 +56,7 @@ async def delete(
                 attributes = Attributes(
                     DELETE, resource, namespace, name, by.user, None, old, "", options.dry_run, by.warnings, options
                 )
-                attributes.nameless, attributes.end_turn = not named, turn.end
+                attributes.nameless, attributes.end_turn = not named, turn.leave
                 await registry.admission.judge(attributes)
             try:
                 return await _delete(registry, current, options)

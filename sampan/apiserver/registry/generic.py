@@ -1,7 +1,8 @@
 """The write path, the same for every kind, and the reads by name.
 
     create: name and place → default → admit (mutate) → prepare → validate → admit (validate) → store
-    update: change → default → admit (mutate) → continue metadata → prepare → validate → admit (validate) → store
+
+Updates are in updating.py.
 
 After upstream's registry.Store and rest.BeforeCreate/BeforeUpdate (k8s.io/apiserver/pkg/registry). A tree that comes in is
 decoded, type-checked and pruned; the registry owns it from then on.
@@ -11,34 +12,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from sampan.api.apply.ownership import Raw
 from sampan.api.errors import (
     ALREADY_EXISTS,
     OBJECT_MODIFIED,
     FieldError,
-    Forgiven,
-    GoText,
     StatusError,
     already_exists,
     conflict,
-    invalid,
     invalid_object,
     not_found,
 )
-from sampan.api.groups.validation.metadata import validate_metadata, validate_metadata_update
+from sampan.api.groups.validation.metadata import validate_metadata
 from sampan.api.resource import Resource, Tree
 from sampan.api.standing import fill_field
-from sampan.apiserver.admission.chain import CREATE, UPDATE, Admission, Attributes
-from sampan.apiserver.registry.admitting import Face, admit, admit_face
+from sampan.apiserver.admission.chain import CREATE, Admission, Attributes
+from sampan.apiserver.registry.admitting import Face, admit
 from sampan.apiserver.registry.feed import Feed
-from sampan.apiserver.registry.hooks import NO_HOOKS, Hooks, nothing
+from sampan.apiserver.registry.hooks import NO_HOOKS, Hooks
 from sampan.apiserver.registry.listing import Lister
-from sampan.apiserver.registry.locks import KeyLocks
+from sampan.apiserver.registry.locks import KeyLocks, Turn, Underway
 from sampan.apiserver.registry.metadata import (
     AFTER_ADMISSION,
-    continue_metadata,
     drop_repeated_owners,
     generate_name,
     place_in_namespace,
@@ -47,19 +44,14 @@ from sampan.apiserver.registry.metadata import (
 )
 from sampan.apiserver.registry.objects import CachedObject
 from sampan.apiserver.registry.options import WriteOptions
-from sampan.apiserver.registry.ownership import FieldOwners, are_same, put, take
+from sampan.apiserver.registry.ownership import FieldOwners, put, take
 from sampan.apiserver.registry.selection import Fields
+from sampan.apiserver.registry.updating import Change, update
 from sampan.apiserver.registry.watchcache import WatchCache
 from sampan.apiserver.user import SERVER, User
-from sampan.store.base import Conflict, KeyExists
+from sampan.store.base import KeyExists
 
 _NAME_TRIES = 8
-_UPDATE_TRIES = 100
-"""Each lost one is a write of another server's that was made; upstream tries without end."""
-
-Change = Callable[[Tree], Tree]
-"""From the tree that stands (the function's own, resourceVersion included) to the one that shall stand. Its managedFields, if
-any, are encoded."""
 
 
 @dataclass(slots=True)
@@ -144,7 +136,7 @@ class Registry:
         tree = obj.tree()
         return self.resource.from_stored(tree) if self.resource.from_stored else tree
 
-    def _taken_apart(self, obj: CachedObject) -> tuple[Tree, Raw | None]:
+    def taken_apart(self, obj: CachedObject) -> tuple[Tree, Raw | None]:
         """As `tree_of`, but without managedFields, and these."""
         tree, managed = obj.apart()
         return self.resource.from_stored(tree) if self.resource.from_stored else tree, managed
@@ -229,11 +221,12 @@ class Registry:
         try:
             revision = await self.feed.store.create(key, value, ttl_seconds=self.ttl_seconds)
         except BaseException as error:  # it may be stored all the same: then it is decoded as another server's would be
-            self.cache.unexpect(key)
+            self.cache.unexpect(key, value)
             if isinstance(error, KeyExists):
                 raise self._exists(key, tree) from None
             raise
-        return await self._settled(obj, revision, value)
+        await self._settle(obj, revision, value)
+        return obj
 
     def _exists(self, key: str, tree: Tree) -> StatusError:
         resource, meta = self.resource, tree["metadata"]
@@ -242,13 +235,12 @@ class Registry:
         generated = bool(meta.get("generateName"))
         return already_exists(resource.plural, resource.group, meta["name"], generated=generated, leaving=leaving)
 
-    async def _settled(self, obj: CachedObject, revision: int, value: bytes) -> CachedObject:
+    async def _settle(self, obj: CachedObject, revision: int, value: bytes) -> None:
         """Return once the caches show the write: who was answered must find what he wrote."""
         if self.feed.revision < revision:
             await self.feed.reach(revision)
-        if not obj.revision:
+        if obj.revision != revision:
             obj.place(revision, value)
-        return obj
 
     async def update(
         self,
@@ -266,127 +258,48 @@ class Registry:
         A tree without a resourceVersion is written unconditionally where the kind allows it. `must_match` False ignores the
         resourceVersion of the tree altogether. Admission is shown the `face`. Raises StatusError 404, 409, 422.
         """
-        key = self.cache.key(namespace, name)
-        async with self.locks.hold(key) as turn:
-            await self.feed.catch_up()
-            current = self.cache.objects.get(key)
-            for _ in range(_UPDATE_TRIES):
-                if current is None:
-                    raise self.not_found(name)
-                old, held = self._taken_apart(current)
-                tree, _ = self._taken_apart(current)
-                put(tree, held)
-                tree = change(tree)
-                self._check_revision(tree, current, must_match)
-                try:
-                    return await self._update(tree, old, held, current, by, part or self.main, face, turn.end)
-                except Conflict as error:
-                    # Another server was first. A client that insists on a revision hears of it when `change` is done again.
-                    entry = error.current
-                    current = self.cache.shape.load(key, entry.revision, entry.value) if entry else None
-            raise self.modified(name)
+        return await update(self, namespace, name, change, by, part or self.main, face, must_match=must_match)
 
-    def _check_revision(self, tree: Tree, current: CachedObject, must_match: bool) -> None:
-        """Raises StatusError 409, 422 for a tree that is of another revision than the one that stands."""
-        meta = tree["metadata"]
-        wanted = meta.get("resourceVersion") or "0"
-        meta["resourceVersion"] = str(current.revision)
-        if not must_match:
-            return
-        if wanted == "0":
-            if self.resource.strategy.allow_unconditional_update:
-                return
-            why = invalid("metadata.resourceVersion", GoText("0x0"), "must be specified for an update")
-            # Upstream says here the plural for the kind.
-            raise invalid_object(self.resource.plural, self.resource.group, current.name, [why])
-        if wanted != meta["resourceVersion"]:
-            raise self.modified(current.name)
-
-    async def _update(
+    async def write(
         self,
-        tree: Tree,
-        old: Tree,
-        held: Raw | None,
         current: CachedObject,
-        by: Caller,
-        part: Part,
-        face: Face | None,
-        end_turn: Callable[[], None],
+        tree: Tree,
+        dry_run: bool = False,
+        *,
+        base: Underway | None = None,
+        turn: Turn | None = None,
     ) -> CachedObject:
-        """`held`: the managedFields of `old`, which has none itself."""
-        resource, name = self.resource, current.name
-        sent = take(tree)
-        resource.complete(tree)
-        managed = self._owned(tree, old, held, sent, by, part)
-        attributes = Attributes(
-            UPDATE, resource, current.namespace, name, by.user, tree, old, part.subresource, by.dry_run, by.warnings, by.options
-        )
-        attributes.end_turn = end_turn
-        if face is not None:
-            await admit_face(self.admission, attributes, face)
-        elif by.admits:
-            managed = await admit(self.admission, attributes, managed, held)
-            drop_repeated_owners(tree["metadata"], by.warnings, AFTER_ADMISSION)
-        continue_metadata(tree["metadata"], old["metadata"])
-        part.prepare(tree, old)
-        undo = self.hooks.begin_update(tree, old, by.dry_run) if part is self.main else nothing
-        try:
-            errors = validate_metadata_update(tree, old, any_finalizer=resource.takes_any_finalizer)
-            errors += self.owners.problems(managed, sent)
-            for error in part.validate(tree, old):
-                if isinstance(error, Forgiven):
-                    by.warnings.append(str(error))
-                else:
-                    errors.append(error)
-            if errors:
-                raise self.invalid(name, errors)
-            if part is self.main and resource.strategy.warn is not None:
-                by.warnings += resource.strategy.warn(tree, old)
-            if part.subresource == "status" and resource.strategy.warn_status is not None:
-                by.warnings += resource.strategy.warn_status(tree)
-            is_same = tree == old and are_same(managed, held) and not current.outdated
-            put(tree, managed)
-            put(old, held)
-            if by.admits and (waiting := self.admission.validate(attributes)) is not None:
-                await waiting
-            if is_same:
-                return current
-            if self.hooks.is_finished(tree):
-                return await self.remove(current, tree, by.dry_run)
-            if part is self.main and not by.dry_run and (claiming := self.hooks.claim(tree)) is not None:
-                await claiming
-            obj = await self.write(current, tree, by.dry_run)
-        except Exception:  # as in a create
-            undo()
-            attributes.failed()
-            raise
-        if not by.dry_run:
-            self.hooks.after_update(tree, old)
-        return obj
+        """Store `tree` over `current` as it is: no defaults, no checks. Raises store.Conflict.
 
-    def _owned(self, tree: Tree, old: Tree, held: Raw | None, sent: Any, by: Caller, part: Part) -> Raw | None:
-        if by.applies:
-            return cast(Raw | None, sent)
-        if not part.tracked:
-            return held
-        return self.owners.updated(old, tree, held, sent, by.field_manager, part.subresource)
-
-    async def write(self, current: CachedObject, tree: Tree, dry_run: bool = False) -> CachedObject:
-        """Store `tree` over `current` as it is: no defaults, no checks. Raises store.Conflict."""
-        key = current.key
+        base: by which `current` comes to stand, if it is underway. turn: is passed on once the store was handed the write."""
+        key, store = current.key, self.feed.store
         value, obj = self.encode(key, tree)
         if dry_run:
             obj.place(current.revision, value)
             return obj
+        underway: Underway | None = None
+        if turn is not None and turn.is_awaited and self.hooks.may_overlap and (revision := store.next_revision):
+            obj.place(revision, value)
+            underway = turn.pass_on(obj)
+        made = False
         self.cache.expect(key, value, obj)
         try:
-            revision = await self.feed.store.update(key, value, current.revision, ttl_seconds=self.ttl_seconds)
+            expected = base.handed if base is not None else current.revision
+            handed = underway.handed if underway is not None else None
+            revision = await store.update(key, value, expected, ttl_seconds=self.ttl_seconds, handed=handed)
+            await self._settle(obj, revision, value)
+            made = True
+            return obj
         except BaseException:  # as in a create
-            self.cache.unexpect(key)
+            self.cache.unexpect(key, value)
             raise
-        return await self._settled(obj, revision, value)
+        finally:
+            if underway is not None:
+                underway.settle(made=made)
 
-    async def remove(self, current: CachedObject, tree: Tree | None = None, dry_run: bool = False) -> CachedObject:
+    async def remove(
+        self, current: CachedObject, tree: Tree | None = None, dry_run: bool = False, *, base: Underway | None = None
+    ) -> CachedObject:
         """Take `current` out of the store; returns it as it was last (`tree`, if given). Raises store.Conflict."""
         last = current
         if tree is not None:
@@ -394,7 +307,7 @@ class Registry:
             last.place(current.revision, value)
         if dry_run:
             return last
-        revision = await self.feed.store.delete(current.key, current.revision)
+        revision = await self.feed.store.delete(current.key, base.handed if base is not None else current.revision)
         await self.feed.reach(revision)
         self.hooks.after_delete(last.tree())
         return last.at(revision) if tree is not None else last

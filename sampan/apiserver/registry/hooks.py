@@ -22,6 +22,9 @@ class Hooks:
     begins_deletion = False
     """Whether the kind has a first step of its own of being deleted: no grace, no new generation, the end left to others."""
 
+    may_overlap = True
+    """Whether an update may begin with what the one before it has yet to store: not where it takes or gives back things."""
+
     def begin_create(self, new: Tree, dry_run: bool) -> Undo:
         """Called before a create is checked; may fill in `new`. What it returns is called if the create fails."""
         return nothing

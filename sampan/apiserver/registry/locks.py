@@ -1,7 +1,8 @@
 """Locks by key: writers of one object take turns instead of failing each other's optimistic writes.
 
 The store's compare-and-set stays the truth (another server may write, too); the turns only spare the retries, which under
-contention would grow with the square of the writers.
+contention would grow with the square of the writers. Nor need a turn last until the store has made its write durable: the next
+writer may build upon what is on its way.
 """
 
 from __future__ import annotations
@@ -11,27 +12,55 @@ from collections import deque
 from types import TracebackType
 from typing import Self
 
+from sampan.apiserver.registry.objects import CachedObject
+from sampan.store.base import Handed
+
+
+class Underway:
+    """A write that the store was handed: `object` is what will stand, at the revision it will have if all goes well."""
+
+    __slots__ = ("_all", "_key", "_made", "handed", "object")
+
+    def __init__(self, all_: dict[str, Underway], key: str, obj: CachedObject) -> None:
+        self._all = all_
+        self._key = key
+        self._made: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.handed = Handed()
+        self.object = obj
+        all_[key] = self
+
+    def settle(self, *, made: bool) -> None:
+        self._made.set_result(made)
+        if self._all.get(self._key) is self:
+            del self._all[self._key]
+
+    async def made(self) -> bool:
+        """Whether it came about, once that is known. False also where it cannot be known."""
+        return await asyncio.shield(self._made)
+
 
 class KeyLocks:
     def __init__(self) -> None:
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self.waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self.underway: dict[str, Underway] = {}
+        """The newest of each key that was passed on."""
 
-    def hold(self, key: str) -> _Hold:
-        return _Hold(self._waiting, key)
+    def hold(self, key: str) -> Turn:
+        return Turn(self, key)
 
 
-class _Hold:
-    __slots__ = ("_ended", "_key", "_waiting")
+class Turn:
+    __slots__ = ("_ended", "_key", "_locks")
 
-    def __init__(self, waiting: dict[str, deque[asyncio.Future[None]]], key: str) -> None:
-        self._waiting = waiting
+    def __init__(self, locks: KeyLocks, key: str) -> None:
+        self._locks = locks
         self._key = key
         self._ended = False
 
     async def __aenter__(self) -> Self:
-        queue = self._waiting.get(self._key)
+        queue = self._locks.waiting.get(self._key)
         if queue is None:
-            self._waiting[self._key] = deque()
+            self._locks.waiting[self._key] = deque()
             return self
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue.append(turn)
@@ -48,15 +77,33 @@ class _Hold:
     ) -> None:
         self.end()
 
+    @property
+    def underway(self) -> Underway | None:
+        """What the writer before handed to the store, if that is not settled."""
+        return self._locks.underway.get(self._key)
+
+    @property
+    def is_awaited(self) -> bool:
+        return not self._ended and bool(self._locks.waiting[self._key])
+
+    async def leave(self) -> None:
+        self.end()
+
+    def pass_on(self, obj: CachedObject) -> Underway:
+        """Let the next have his turn, and build upon `obj`, which the store is being handed."""
+        underway = Underway(self._locks.underway, self._key, obj)
+        self.end()
+        return underway
+
     def end(self) -> None:
         """Let the next have his turn, before the work under the lock is done: for who waits long for somebody else."""
         if self._ended:
             return
         self._ended = True
-        queue = self._waiting[self._key]
+        queue = self._locks.waiting[self._key]
         while queue:
             turn = queue.popleft()
             if not turn.done():
                 turn.set_result(None)
                 return
-        del self._waiting[self._key]
+        del self._locks.waiting[self._key]

@@ -40,7 +40,7 @@ def object_head(group_version: str, kind: str) -> bytes:
 
 
 class CachedObject:
-    """One object at one revision, immutable but for `place`, which is called once when the store has given the revision."""
+    """One object at one revision, immutable but for `place`, which says what revision the store gives it."""
 
     __slots__ = ("_fields", "_head", "item", "key", "labels", "name", "namespace", "revision", "view")
 

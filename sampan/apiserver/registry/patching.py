@@ -16,10 +16,10 @@ from sampan.api.slowcheck import kind_of
 from sampan.api.strategic import unprocessable
 from sampan.apiserver.registry.applying import APPLY_PATCH
 from sampan.apiserver.registry.bodies import check_kind, media_type
-from sampan.apiserver.registry.generic import Change
 from sampan.apiserver.registry.metadata import place_in_namespace
 from sampan.apiserver.registry.options import WriteOptions
-from sampan.apiserver.registry.ownership import FIELD, put, take
+from sampan.apiserver.registry.ownership import FIELD, put
+from sampan.apiserver.registry.updating import Change, Present
 from sampan.lib.http import Request
 
 JSON_PATCH = "application/json-patch+json"
@@ -83,10 +83,10 @@ def patch_change(request: Request, resource: Resource, options: WriteOptions, wa
     # A patch may be about managedFields, or have to do with all there is.
     sees_managed = kind == JSON_PATCH or b"managedFields" in request.body
 
-    def change(old: Tree) -> Tree:
-        held = take(old)
+    def change(present: Present) -> Tree:
+        old, held = present.tree, present.managed
         if held is not None and sees_managed:
-            put(old, msgspec.json.decode(held))
+            old = {**old, "metadata": {**old["metadata"], FIELD: msgspec.json.decode(held)}}
         if not decoded:  # Only now: whether there is such an object goes before whether the patch is any good.
             decoded.append(decode_patch(request.body, kind))
         patch, surprises = decoded[0]

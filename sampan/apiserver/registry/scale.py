@@ -25,6 +25,7 @@ from sampan.apiserver.registry.options import write_options
 from sampan.apiserver.registry.ownership import FieldOwners, put, take
 from sampan.apiserver.registry.patching import JSON_PATCH, decode_patch, invalid_patch, other_kind, patch_kind
 from sampan.apiserver.registry.scaleowners import ScaleOwners
+from sampan.apiserver.registry.updating import Present
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.lib.http import Answer, Request, Response
 
@@ -114,7 +115,8 @@ async def _write(endpoint: Endpoint, request: Request, info: RequestInfo) -> Ans
     configuration = await Configuration(of_scale, request.body, options, by.warnings, **place).read() if applies else None
     decode = await _reader(request, info)
 
-    def change(old: Tree) -> Tree:
+    def change(present: Present) -> Tree:
+        old = present.own()
         held = take(old)
         before = owners.decode(held) if held is not None else {}
         shown = scale_of(old, rules)

@@ -117,6 +117,8 @@ class ServiceHooks(Hooks):
     """Addresses are given back when the feed tells that nobody has them any more (see serviceaddresses.py), which it does also
     of what other servers of the same store write; ports when this server frees them."""
 
+    may_overlap = False
+
     def __init__(self, addresses: AddressPool, ports: PortPool) -> None:
         self.ranges = AddressRanges(addresses)
         self.claims: Claims | None = None

@@ -61,7 +61,7 @@ class WatchCache:
         """Events with a greater revision are all in the ring."""
         self.capacity = _SMALLEST_RING
         self._listeners: list[Listener] = []
-        self._prepared: dict[str, tuple[bytes, CachedObject]] = {}
+        self._prepared: dict[tuple[str, bytes], CachedObject] = {}
 
     def __len__(self) -> int:
         return len(self.objects)
@@ -92,10 +92,10 @@ class WatchCache:
 
     def expect(self, key: str, value: bytes, obj: CachedObject) -> None:
         """A writer is about to store `value`: when it comes back from the store, `obj` is what it decodes to."""
-        self._prepared[key] = (value, obj)
+        self._prepared[key, value] = obj
 
-    def unexpect(self, key: str) -> None:
-        self._prepared.pop(key, None)
+    def unexpect(self, key: str, value: bytes) -> None:
+        self._prepared.pop((key, value), None)
 
     def fill(self, objects: Sequence[CachedObject], revision: int) -> None:
         """Start over with what the store holds at `revision`; `objects` in the order of their keys."""
@@ -141,11 +141,12 @@ class WatchCache:
         return found
 
     def _decoded(self, key: str, revision: int, value: bytes) -> CachedObject:
-        prepared = self._prepared.pop(key, None)
-        if prepared is not None and (prepared[0] is value or prepared[0] == value):
-            prepared[1].place(revision, value)
-            return prepared[1]
-        return self.shape.load(key, revision, value)
+        prepared = self._prepared.pop((key, value), None)
+        if prepared is None:
+            return self.shape.load(key, revision, value)
+        if prepared.revision != revision:
+            prepared.place(revision, value)
+        return prepared
 
     def _insert(self, key: str) -> None:
         if self.keys and key > self.keys[-1]:

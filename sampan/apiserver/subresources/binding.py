@@ -17,6 +17,7 @@ from sampan.apiserver.registry.bodies import read_as
 from sampan.apiserver.registry.generic import Caller, Part
 from sampan.apiserver.registry.metadata import timestamp
 from sampan.apiserver.registry.options import write_options
+from sampan.apiserver.registry.updating import Present
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.apiserver.subresources.forms import BINDING
 from sampan.lib.http import Answer, Handler, Request
@@ -74,7 +75,8 @@ async def assign(context: Context, namespace: str, name: str, body: Tree, by: Ca
     """Raises StatusError 404, or 409 for a pod that is being deleted or has a node."""
     meta = body.get("metadata") or {}
 
-    def change(pod: Tree) -> Tree:
+    def change(present: Present) -> Tree:
+        pod = present.own()
         why = _why_not(pod, meta)
         if why:
             raise conflict("pods/binding", "", name, why)

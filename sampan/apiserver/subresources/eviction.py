@@ -32,6 +32,7 @@ from sampan.apiserver.registry.deletion import delete
 from sampan.apiserver.registry.generic import Caller
 from sampan.apiserver.registry.metadata import timestamp
 from sampan.apiserver.registry.options import DeleteOptions, delete_options, write_options
+from sampan.apiserver.registry.updating import Change, Present
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.apiserver.subresources.forms import EVICTION
 from sampan.lib.clock import Clock
@@ -151,7 +152,8 @@ class Eviction:
         return [tree for tree in trees if _selects(tree.get("spec", {}).get("selector"), labels)]
 
     async def _take_disruption(self, name: str) -> None:
-        def change(budget: Tree) -> Tree:
+        def change(present: Present) -> Tree:
+            budget = present.own()
             take_disruption(budget, self._name, timestamp(self._clock.now()))
             return budget
 
@@ -169,8 +171,9 @@ class Eviction:
                 options = replace(options, resource_version=str(marked.revision))
         await delete(self._pods, self._namespace, self._name, options, self._by_eviction)
 
-    def _mark(self, options: DeleteOptions) -> Callable[[Tree], Tree]:
-        def change(pod: Tree) -> Tree:
+    def _mark(self, options: DeleteOptions) -> Change:
+        def change(present: Present) -> Tree:
+            pod = present.own()
             meta = pod["metadata"]
             _check(self._name, "UID", options.uid, meta.get("uid", ""), "The object might have been deleted and then recreated")
             revision = meta["resourceVersion"]

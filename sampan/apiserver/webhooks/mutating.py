@@ -82,7 +82,7 @@ class _Round:
         await self._call(hook, target)
 
     async def _call(self, hook: Hook, target: Resource) -> None:
-        self._attributes.end_turn()
+        await self._attributes.end_turn()
         try:
             found = await self._caller.ask(hook, self._attributes, target, self._current, self._old)
             if found is not None and found.patch:

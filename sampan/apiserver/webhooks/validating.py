@@ -40,7 +40,7 @@ class ValidatingWebhooks(Judge):
                 relevant.append((each.who, target))
         if not relevant:
             return
-        attributes.end_turn()
+        await attributes.end_turn()
         calls = [self._call(hook, attributes, target, versioned) for hook, target in relevant]
         for answer in await asyncio.gather(*calls, return_exceptions=True):
             if isinstance(answer, BaseException):
