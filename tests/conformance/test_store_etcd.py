@@ -84,8 +84,10 @@ def test_a_lease_that_etcd_forgot_is_granted_anew(etcd: EtcdServer) -> None:
         async with opened(etcd.endpoint, clock=ManualClock()) as store:
             await clear(store)
             revision = await store.create("/a/x", b"", ttl_seconds=1)
+            forgotten = await lease_of(store, "/a/x")
             await anext(store.watch("/a/x", revision))  # its lease is over, by a clock that the store does not see
             await store.create("/a/x", b"", ttl_seconds=1)
+            assert await lease_of(store, "/a/x") not in (0, forgotten)
 
     run(scenario)
 

@@ -55,6 +55,7 @@ def fetch(url: str, source: str = "") -> str:
 
 def node_ips(space: Space) -> dict[str, str]:
     nodes = space.cluster.get("nodes")["items"]
+    assert len(nodes) == 2
     return {
         n["metadata"]["name"]: next(a["address"] for a in n["status"]["addresses"] if a["type"] == "InternalIP") for n in nodes
     }

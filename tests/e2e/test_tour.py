@@ -97,8 +97,9 @@ def test_the_example_is_created_and_shown_wide(hello: Space, applied: str) -> No
 
 
 def test_every_node_answers_at_the_node_port(hello: Space) -> None:
-    names = set(names_of(hello))
-    for ip in node_ips(hello):
+    names, ips = set(names_of(hello)), node_ips(hello)
+    assert len(ips) == 2
+    for ip in ips:
         said = fetch(f"http://{ip}:30080/")
         match = re.fullmatch(r"Hello from (\S+), image version 1\n", said)
         assert match is not None and match[1] in names

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
+import select
+import termios
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -41,6 +44,29 @@ class Talk:
 
     async def ended(self) -> bytes:
         return await self.reader.read()
+
+
+def is_full(sender: asyncio.Transport, receiver: asyncio.Transport) -> bool:
+    """Whether nothing more goes from one to the other before that one reads again: the buffers between them are full."""
+    _, writable, _ = select.select([], [_fileno(sender)], [], 0)
+    return sender.get_write_buffer_size() > 0 and not writable and not receiver.is_reading()
+
+
+def has_arrived(sender: asyncio.Transport, receiver: asyncio.Transport) -> bool:
+    """Whether all that one sent has been given to the other."""
+    unread = fcntl.ioctl(_fileno(receiver), termios.FIONREAD, bytes(4))
+    return sender.get_write_buffer_size() == 0 and unread == bytes(4)
+
+
+def _fileno(transport: asyncio.Transport) -> int:
+    number: int = transport.get_extra_info("socket").fileno()
+    return number
+
+
+def transports(server: HTTPServer, talk: Talk) -> tuple[asyncio.Transport, asyncio.Transport]:
+    """Of a server with one connection and of its client."""
+    (connection,) = server.connections
+    return connection._transport, talk.writer.transport
 
 
 @contextlib.asynccontextmanager

@@ -12,7 +12,7 @@ import pytest
 from sampan.lib.clock import ManualClock
 from sampan.lib.http import Answer, Request, Response
 from tests.unit.fakeapi import run, until
-from tests.unit.httptalk import answer_now, exchange, serving
+from tests.unit.httptalk import answer_now, exchange, has_arrived, serving, transports
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_a_slow_client_is_let_go(sent: bytes, seconds: int, said: bytes) -> None
             talk = await connect()
             talk.send(sent)
             await until(lambda: bool(server.connections))
-            await asyncio.sleep(0.02)
+            await until(lambda: has_arrived(*reversed(transports(server, talk))))
             await clock.advance(seconds - 2)
             assert server.connections
             await clock.advance(4)

@@ -12,7 +12,7 @@ import pytest
 from sampan.lib.http import Request, Response
 from sampan.lib.httpbody import BodyTooLarge
 from tests.unit.fakeapi import run, until
-from tests.unit.httptalk import answer_now, serving
+from tests.unit.httptalk import answer_now, is_full, serving, transports
 
 
 def _passes_on(target: bytes) -> bool:
@@ -76,15 +76,12 @@ def test_a_body_is_read_at_the_pace_of_its_reader_whatever_its_length() -> None:
                 size += len(data)
             return Response(200, b"ok")
 
-        async with serving(handler, passes_on=_passes_on) as (_, connect):
+        async with serving(handler, passes_on=_passes_on) as (server, connect):
             talk = await connect()
             talk.send(b"PUT /through HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (1 << 25))
             talk.send(bytes(1 << 25))
-            waiting = -1
-            while waiting != talk.writer.transport.get_write_buffer_size():
-                waiting = talk.writer.transport.get_write_buffer_size()
-                await asyncio.sleep(0.05)
-            assert waiting > 1 << 23  # most of it is still the client's to keep
+            await until(lambda: server.connections and is_full(*reversed(transports(server, talk))))
+            assert talk.writer.transport.get_write_buffer_size() > 1 << 23  # most of it is still the client's to keep
             begin.set()
             assert (await talk.answer())[0] == 200
             assert size == 1 << 25

@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 
 from sampan.lib.http import Answer, Duplex, Request, Response, Sink, Stream, Upgrade
 from tests.unit.fakeapi import run, until
-from tests.unit.httptalk import exchange, serving
+from tests.unit.httptalk import exchange, is_full, serving, transports
 
 
 def test_a_stream_that_is_asked_for_by_head_lets_go_of_what_it_holds() -> None:
@@ -56,7 +56,7 @@ def test_writes_of_one_turn_are_one_chunk_and_the_stream_ends() -> None:
     async def produce(sink: Sink) -> None:
         sink.write(b"a")
         sink.write(b"b")
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
         sink.write(b"c")
 
     async def work() -> None:
@@ -82,14 +82,11 @@ def test_a_stream_waits_for_a_slow_reader_and_is_cancelled_when_it_leaves() -> N
             finally:
                 ended.set()
 
-        async with serving(lambda request: Stream(produce)) as (_, connect):
+        async with serving(lambda request: Stream(produce)) as (server, connect):
             talk = await connect()
             talk.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             await talk.head()
-            before = -1
-            while before != wrote[0]:
-                before = wrote[0]
-                await asyncio.sleep(0.05)
+            await until(lambda: is_full(*transports(server, talk)))
             assert wrote[0] < 16 * 1024 * 1024
             talk.writer.transport.abort()
             await ended.wait()
@@ -105,13 +102,10 @@ def test_answers_wait_while_the_client_takes_none() -> None:
             served[0] += 1
             return Response(200, b"x" * 200_000)
 
-        async with serving(handler) as (_, connect):
+        async with serving(handler) as (server, connect):
             talk = await connect()
             talk.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 500)
-            before = -1
-            while before != served[0]:
-                before = served[0]
-                await asyncio.sleep(0.05)
+            await until(lambda: served[0] > 0 and is_full(*transports(server, talk)))
             assert served[0] < 100
             for _ in range(500):
                 assert len((await talk.answer())[2]) == 200_000
