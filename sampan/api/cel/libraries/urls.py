@@ -12,6 +12,7 @@ from sampan.api.cel.errors import CelRuntimeError, no_such_overload
 from sampan.api.cel.libraries.gourls import Url, UrlError, parse, parse_request
 from sampan.api.cel.types import object_type
 from sampan.api.cel.values import Opaque, Value
+from sampan.lib.remember import remember
 
 URL: Final = object_type("kubernetes.URL")
 
@@ -46,11 +47,17 @@ def _url(text: str) -> UrlValue:
     if not isinstance(text, str):
         raise no_such_overload()
     try:
-        # Only what a request could ask for will do, though a fragment may follow it.
-        parse_request(text)
-        return UrlValue(parse(text))
+        return _parsed(text)
     except UrlError as error:
         raise CelRuntimeError(f"URL parse error during conversion from string: {error}") from None
+
+
+@remember(1024)
+def _parsed(text: str) -> UrlValue:
+    """Never changed. Rules read the same text for each of its parts."""
+    # Only what a request could ask for will do, though a fragment may follow it.
+    parse_request(text)
+    return UrlValue(parse(text))
 
 
 def _is_url(text: str) -> bool:
