@@ -111,11 +111,12 @@ class Siege:
         return connected
 
     async def settled(self) -> None:
-        """Once the server's memory has not grown for a while: what it was asked for is under way as far as it goes."""
+        """Once the server answers others and its memory does not grow: what it was asked for is under way as far as it goes."""
         peak = -1.0
         while peak != self._memory("VmHWM"):
             peak = self._memory("VmHWM")
-            await asyncio.sleep(0.3)
+            for _ in range(100):
+                assert (await self._other.request("GET", KEPT)).status == 200
 
     async def close(self) -> None:
         await self._attacker.close()
