@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 
 from sampan.api.errors import not_found, page_not_found
+from sampan.api.scheme import builtin
 from sampan.apiserver.answers import method_not_allowed, text_answer
 from sampan.apiserver.context import Context
 from sampan.apiserver.custom.serving import CustomResources
@@ -41,6 +42,7 @@ class Routes:
         self._documents = documents
         self._subresources = subresources
         self._virtual = virtual
+        self._own = {(resource.group, resource.version) for resource in builtin()} | {place[:2] for place in virtual}
         self._endpoints = context.endpoints
 
     def handle(self, request: Request) -> Reply:
@@ -92,15 +94,16 @@ class Routes:
         return virtual(request)
 
     def _absent(self, info: RequestInfo) -> Answer:
-        if (info.group, info.version) not in self._documents.catalogue.group_versions():
-            return text_answer("404 page not found\n", 404)
-        raise page_not_found()
+        """Upstream looks for paths of its own groups among what these serve, and says so; others lead nowhere."""
+        if (info.group, info.version) in self._own:
+            raise page_not_found()
+        return text_answer("404 page not found\n", 404)
 
     def _collection(self, request: Request, info: RequestInfo, endpoint: Endpoint) -> Reply:
         resource, verb = endpoint.resource, info.verb
         namespaced = resource.namespaced
         if info.namespace and not namespaced and resource.plural != "namespaces":
-            raise page_not_found()
+            return self._absent(info)
         if verb not in resource.verbs:
             raise method_not_allowed()
         if verb == "list":
@@ -108,7 +111,9 @@ class Routes:
         if verb == "watch":
             return endpoint.watch(request, info)
         if namespaced and not info.namespace:
-            raise page_not_found() if resource.custom_schema is not None else method_not_allowed()
+            if resource.custom_schema is not None:
+                return self._absent(info)
+            raise method_not_allowed()
         if verb == "create":
             return endpoint.create(request, info)
         if verb == "deletecollection":
@@ -118,7 +123,7 @@ class Routes:
     def _object(self, request: Request, info: RequestInfo, endpoint: Endpoint) -> Reply:
         resource, verb = endpoint.resource, info.verb
         if resource.namespaced != bool(info.namespace) and resource.plural != "namespaces":
-            raise page_not_found()
+            return self._absent(info)
         if verb not in resource.verbs:
             raise method_not_allowed()
         if verb == "get":

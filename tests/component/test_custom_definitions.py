@@ -47,7 +47,8 @@ def test_of_two_definitions_that_want_one_name_the_first_gets_it_until_it_goes(a
         second = await until_condition(served, second, "NamesAccepted", ("False", "ListKindConflict"))
         assert conditions(second)["Established"] == ("False", "NotAccepted")
         assert second["status"]["acceptedNames"]["plural"] == "others"
-        assert (await served.get(f"/apis/{GROUP}/v1/others")).status == 404
+        others = await served.get(f"/apis/{GROUP}/v1/others")
+        assert (others.status, others.body) == (404, b"404 page not found\n")
         await served.delete(f"{DEFINITIONS}/{first['metadata']['name']}")
         second = await established(served, second["metadata"]["name"], second)
         assert second["status"]["acceptedNames"] == second["spec"]["names"]
@@ -213,6 +214,8 @@ def test_a_definition_may_come_back_with_another_scope(api: Api) -> None:
         await define(served, crd())
         assert (await served.request("POST", crons(), cron("a"))).status == 201
         assert (await served.request("POST", crons(namespace="absent"), cron("a"))).status == 404
+        unscoped = await served.request("POST", crons(namespace=""), cron("a"))
+        assert (unscoped.status, unscoped.body) == (404, b"404 page not found\n")
         path = f"{DEFINITIONS}/crontabs.{GROUP}"
         async with served.watch(DEFINITIONS, {"fieldSelector": f"metadata.name=crontabs.{GROUP}"}) as events:
             await served.delete(path)

@@ -10,7 +10,7 @@ _PROTOBUF = r"^header content-type: \['application/vnd\.kubernetes\.protobuf'\] 
 _MISSING_PAGE = (
     r"^header content-type: \['text/plain; charset=utf-8'\] \| \['application/json'\]$|"
     r"^header x-content-type-options: \['nosniff'\] \| None$|"
-    r"^body: '404 page not found\\n' \| '\{\"kind\":\"Status\".*\"code\":40[45]\}\\n'$"
+    r"^body: '404 page not found\\n' \| '\{\"kind\":\"Status\".*\"code\":405\}\\n'$"
 )
 _NOT_ALLOWED_HERE = (
     r"^\.message: .* \| 'the server does not allow this method on the requested resource'$|^\.code: .* \| 405$|"
@@ -66,7 +66,6 @@ KNOWN: tuple[tuple[str, str, str], ...] = (
         "bodies in protobuf are not read; upstream falls over this one",
     ),
     ("^DELETE", r"^\.message: .*DeleteOptions", "bodies that are none are told of in other words"),
-    (r" /apis/[a-z]+\.example\.com/v1/", _MISSING_PAGE, "a path of nobody in a group is answered with a Status"),
     (
         r"GET (/healthz)?/none$",
         r"^header content-type: \['application/json'\] \| \['text/plain; charset=utf-8'\]$|"
@@ -103,6 +102,7 @@ KNOWN: tuple[tuple[str, str, str], ...] = (
         r"^\.message: 'Name parameter invalid: .* not found'$",
         "no object has such a name",
     ),
+    (r"^(OPTIONS|TRACE) /apis/verb\.example\.com/v1/verbs$", _MISSING_PAGE, "405 before anything is looked at"),
     (r"/proxy/paths$", rf"^status: 404 \| 405$|{_MISSING_PAGE}", "no client writes this path"),
     ("openapi v2 paths", r"/scale\.", "the scale's own kind rather than that of what is scaled"),
     (
