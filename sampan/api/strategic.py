@@ -72,7 +72,7 @@ def _merge_objects(original: Tree, patch: Tree, schema: Schema | None) -> Tree:
         current = merged.get(name)
         if deletes:
             if isinstance(current, list) and isinstance(value, list):
-                merged[name] = [item for item in current if not _among(item, value)]
+                merged[name] = _without(current, value)
             continue
         place = schema.field(name) if schema is not None else None
         if isinstance(current, dict) and isinstance(value, dict):
@@ -127,11 +127,12 @@ def _retain_keys(merged: Tree, patch: Tree) -> None:
         return
     if not isinstance(retained, list):
         raise bad_request(_BAD_RETAIN_KEYS)
+    names = {name for name in retained if isinstance(name, str)}
     for key, value in patch.items():
-        if value is not None and key not in retained and not key.startswith((_DELETE_PREFIX, _ORDER_PREFIX)):
+        if value is not None and key not in names and not key.startswith((_DELETE_PREFIX, _ORDER_PREFIX)):
             raise bad_request(_BAD_RETAIN_KEYS)
     for key in list(merged):
-        if key not in retained:
+        if key not in names:
             del merged[key]
 
 
@@ -148,7 +149,7 @@ def _merge_ordered_lists(merged: Tree, patch: Tree, schema: Schema | None) -> No
         _check_order(changes or [], order, key)
         deleted = patch.pop(f"{_DELETE_PREFIX}/{name}", None)
         if isinstance(deleted, list) and isinstance(current, list):
-            current = [item for item in current if not _among(item, deleted)]
+            current = _without(current, deleted)
         if isinstance(current, list) and isinstance(changes, list):
             items = _merge_lists(current, changes, place)
         elif name in patch and changes is None:
@@ -199,20 +200,29 @@ def _merge_lists(current: list[Value], changes: list[Value], place: Schema | Non
         raise _failed("cannot merge lists without merge key for type struct")
     current, changes = _special_items(current, changes, key)
     merged = list(current)
+    places = _places(merged, key)
     for item in changes:
         if key not in item:
             _no_merge_key(item, key)
-        at = _position(merged, item, key)
+        wanted = _identity(item, key)
+        at = places.get(wanted, -1)
         if at < 0:
             merged.append(_plain(item))
+            at = len(merged) - 1
         else:
             merged[at] = _merge_objects(merged[at], item, place.items)
+        if item[key] is None:  # which the merged item has no more
+            places = _places(merged, key)
+        else:
+            places[wanted] = at
     return _ordered(merged, changes, current, key)
 
 
 def _special_items(current: list[Value], changes: list[Value], key: str) -> tuple[list[Value], list[Value]]:
     """Obey the items that are directives; the rest of both lists comes back."""
     plain: list[Value] = []
+    standing: list[Value] | None = None
+    gone: set[Value] = set()
     replaces = False
     for item in changes:
         directive = item.get(_DIRECTIVE)
@@ -221,13 +231,17 @@ def _special_items(current: list[Value], changes: list[Value], key: str) -> tupl
         elif directive == "delete":
             if key not in item:
                 _no_merge_key(item, key)
-            current = [existing for existing in current if not _same(existing, item, key)]
+            if standing is None:
+                standing = [_identity(existing, key) for existing in current]
+            gone.add(_identity(item, key))
         elif directive == "replace":
             replaces = True
         elif directive == "merge":
             raise _failed("merging lists cannot yet be specified in the patch")
         else:
             raise _failed(f"unknown patch type: {_go(directive)} in map: {_go(item)}")
+    if standing is not None:
+        current = [existing for existing, identity in zip(current, standing, strict=True) if identity not in gone]
     return ([_plain(item) for item in plain], []) if replaces else (current, plain)
 
 
@@ -275,16 +289,18 @@ def _same(left: Value, right: Value, key: str) -> bool:
     return bool(_identity(left, key) == _identity(right, key))
 
 
-def _position(items: Sequence[Value], item: Value, key: str) -> int:
-    wanted = _identity(item, key)
-    for index, candidate in enumerate(items):
-        if key in candidate and _identity(candidate, key) == wanted:
-            return index
-    return -1
+def _places(items: Sequence[Value], key: str) -> dict[Value, int]:
+    """Where the first of each identity stands."""
+    found: dict[Value, int] = {}
+    for index, item in enumerate(items):
+        if key in item:
+            found.setdefault(_identity(item, key), index)
+    return found
 
 
-def _among(item: Value, items: Sequence[Value]) -> bool:
-    return any(_same(item, other, "") for other in items)
+def _without(items: Sequence[Value], deleted: Sequence[Value]) -> list[Value]:
+    gone = {_identity(item, "") for item in deleted}
+    return [item for item in items if _identity(item, "") not in gone]
 
 
 def _unrepeated(items: Sequence[Value]) -> list[Value]:

@@ -216,6 +216,26 @@ def test_others_are_answered_while_a_body_is_decoded(siege: Siege, what: str) ->
     siege.run(scenario())
 
 
+MANY = [f"x/y{number}" for number in range(30_000)]
+STRATEGIC_PATCHES: dict[str, dict[str, Any]] = {
+    "30,000 values that go": {"finalizers": MANY, "$deleteFromPrimitiveList/finalizers": MANY},
+    "30,000 values in order": {"finalizers": MANY, "$setElementOrder/finalizers": MANY},
+    "30,000 items that go": {"ownerReferences": [{"$patch": "delete", "uid": name} for name in MANY]},
+    "10,000 items in order": {
+        "ownerReferences": OWNERS, "$setElementOrder/ownerReferences": [{"uid": owner["uid"]} for owner in OWNERS]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", STRATEGIC_PATCHES)
+def test_a_strategic_patch_of_long_lists_is_applied(siege: Siege, what: str) -> None:
+    async def scenario() -> None:
+        async with siege.bounded(80):
+            answer = await siege.ask("PATCH", KEPT, {"metadata": STRATEGIC_PATCHES[what]}, STRATEGIC, query=DRY)
+            assert answer.status == 200, answer.body[:300]
+
+    siege.run(scenario())
+
+
 def repeated(validation: str) -> dict[str, str]:
     return {"fieldValidation": validation, "dryRun": "All"}
 
