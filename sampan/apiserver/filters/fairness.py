@@ -17,7 +17,7 @@ from sampan.apiserver.filters.boundary import ANSWERS
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.lib.clock import Clock
 from sampan.lib.http import Answer, Filter, Handler, Request
-from sampan.lib.metrics import Counter, Gauge
+from sampan.lib.metrics import Counter, Gauge, Tally
 
 _LONG_SUBRESOURCES = frozenset(("attach", "exec", "log", "portforward", "proxy"))
 _OBJECTS_PER_SEAT = 100
@@ -33,8 +33,18 @@ REJECTED = Counter(
 WAITING = Gauge("apiserver_flowcontrol_current_inqueue_requests", "Requests that wait for their turn.", _LABELS)
 EXECUTING = Gauge("apiserver_flowcontrol_current_executing_requests", "Requests that have seats.", _LABELS)
 
+_tallies: dict[tuple[str, str], Tally] = {}
+
 Count = Callable[[str, str], int]
 """(group, resource) → how many objects there are."""
+
+
+def _executing(schema: str, level: str) -> Tally:
+    found = _tallies.get((schema, level))
+    if found is None:
+        found = _tallies[schema, level] = Tally()
+        EXECUTING.labels(schema, level).set_function(found.read)
+    return found
 
 
 class _Flowing:
@@ -47,7 +57,7 @@ class _Flowing:
         self.headers = (("X-Kubernetes-PF-FlowSchema-UID", flow.schema_uid), *level.headers)
         self.dispatched = DISPATCHED.labels(flow.schema, flow.level).inc
         self.waiting = WAITING.labels(flow.schema, flow.level)
-        self.executing = EXECUTING.labels(flow.schema, flow.level)
+        self.executing = _executing(flow.schema, flow.level)
 
 
 class _Fair:
@@ -133,11 +143,11 @@ class _Fair:
             finally:
                 flowing.waiting.dec()
         flowing.dispatched()
-        flowing.executing.inc()
+        flowing.executing.value += 1
         return seat
 
     def _done(self, flowing: _Flowing, seat: Seat) -> None:
-        flowing.executing.dec()
+        flowing.executing.value -= 1
         flowing.level.leave(seat)
 
     def _refuse(self, flow: Flow, reason: str) -> Answer:

@@ -10,7 +10,7 @@ from sampan.api.scheme import Scheme
 from sampan.apiserver.filters.boundary import ANSWERS, refusal
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.lib.http import Answer, Filter, Handler, Request, Response, Stream
-from sampan.lib.metrics import Counter, Gauge, Histogram
+from sampan.lib.metrics import Counter, Gauge, Histogram, Tally
 
 _LABELS = ("verb", "group", "version", "resource", "subresource", "scope")
 _BUCKETS = (
@@ -20,7 +20,7 @@ _SUBRESOURCES = frozenset(
     ("approval", "attach", "binding", "ephemeralcontainers", "eviction", "exec", "finalize", "log", "portforward", "proxy",
      "resize", "scale", "status", "token")
 )  # fmt: skip
-_MUTATING = frozenset(("create", "update", "patch", "delete", "deletecollection"))
+_READING = frozenset(("GET", "LIST", "WATCH"))
 
 REQUESTS = Counter(
     "apiserver_request_total",
@@ -33,6 +33,10 @@ DURATION = Histogram(
 RUNNING = Gauge("apiserver_current_inflight_requests", "Requests that are being answered.", ("request_kind",))
 WATCHES = Gauge("apiserver_longrunning_requests", "Watches and other long answers.", _LABELS)
 
+_TALLIES = {kind: Tally() for kind in ("mutating", "readOnly")}
+for _kind, _tally in _TALLIES.items():
+    RUNNING.labels(_kind).set_function(_tally.read)
+
 _Key = tuple[str, str, str, str, str, str]
 
 
@@ -43,7 +47,7 @@ class _Children:
         self._key = key
         self._codes: dict[int, Any] = {}
         self.observe = DURATION.labels(*key, "").observe
-        self.running = RUNNING.labels("mutating" if key[0].lower() in _MUTATING else "readOnly")
+        self.running = _TALLIES["readOnly" if key[0] in _READING else "mutating"]
 
     def done(self, code: int, started: float) -> None:
         count = self._codes.get(code)
@@ -107,14 +111,14 @@ def _exists(scheme: Scheme, info: RequestInfo) -> bool:
 
 
 async def _later(answer: Awaitable[Answer], key: _Key, found: _Children, started: float) -> Answer:
-    found.running.inc()
+    found.running.value += 1
     try:
         result = await answer
     except Exception as error:
         found.done(refusal(error).code, started)
         raise
     finally:
-        found.running.dec()
+        found.running.value -= 1
     if isinstance(result, Response):
         found.done(result.status, started)
     elif isinstance(result, Stream):
