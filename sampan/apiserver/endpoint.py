@@ -38,8 +38,7 @@ from sampan.apiserver.registry.applying import APPLY_PATCH, Configuration
 from sampan.apiserver.registry.bodies import read_again, read_as, read_object
 from sampan.apiserver.registry.deletion import delete, delete_collection, success_of
 from sampan.apiserver.registry.generic import Caller, Part, Registry
-from sampan.apiserver.registry.largebodies import LARGE_BYTES
-from sampan.apiserver.registry.largepatches import read_patch
+from sampan.apiserver.registry.largebodies import LARGE_BYTES, ahead
 from sampan.apiserver.registry.listing import Listed, is_exact
 from sampan.apiserver.registry.longlists import is_long, stream_list
 from sampan.apiserver.registry.metadata import check_names, check_uid, drop_repeated_owners
@@ -55,7 +54,7 @@ from sampan.apiserver.registry.options import (
     write_options,
 )
 from sampan.apiserver.registry.ownership import name_of_agent
-from sampan.apiserver.registry.patching import patch_kind
+from sampan.apiserver.registry.patching import decode_patch, patch_change, patch_kind
 from sampan.apiserver.registry.selection import Selection, select
 from sampan.apiserver.registry.table import ColumnsOnce, TableView
 from sampan.apiserver.registry.updating import Change, Present
@@ -305,7 +304,8 @@ class Endpoint:
             return await self._apply(request, info, part)
         options = write_options(request.parameters(), "PatchOptions")
         by = self.caller(request, options)
-        change = await read_patch(request, self.resource, options, by.warnings)
+        decode = await ahead(request.body, decode_patch, request.body, kind)
+        change = patch_change(request, self.resource, options, by.warnings, decode)
         obj = await self.registry.update(info.namespace, info.name, change, by, part=part)
         return self._show(request, obj, 200)
 

@@ -181,6 +181,7 @@ def test_the_largest_of_what_is_allowed_is_taken(siege: Siege) -> None:
 
 BROKEN = b'{"a":[' + b"1," * 1_000_000
 LONG_YAML = b"metadata: {name: new}\nx:\n" + b"- a\n" * 300_000
+REPEATING = b'{"x":[' + b'{"a":1,"a":1},' * 100_000 + b"{}]}"
 REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 LENGTHY: dict[str, tuple[str, str, str, bytes, int]] = {
     "an object": ("POST", CONFIG_MAPS, JSON, BROKEN, 400),
@@ -188,6 +189,7 @@ LENGTHY: dict[str, tuple[str, str, str, bytes, int]] = {
     "a replacement": ("PUT", KEPT, JSON, BROKEN, 400),
     "a merge patch": ("PATCH", KEPT, MERGE, BROKEN, 400),
     "a JSON patch": ("PATCH", KEPT, JSON_PATCH, BROKEN, 400),
+    "a patch that repeats keys": ("PATCH", KEPT, MERGE, REPEATING, 200),
     "a patch for nobody": ("PATCH", f"{CONFIG_MAPS}/nobody", MERGE, BROKEN, 404),
     "a configuration": ("PATCH", KEPT, APPLY, b"a: [" + b"x," * 400_000, 400),
     "options of a delete": ("DELETE", KEPT, JSON, BROKEN, 400),

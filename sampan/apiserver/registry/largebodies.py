@@ -14,8 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, NoReturn, TypeVar
 
-import msgspec
-
 from sampan.api.errors import StatusError
 
 Decoded = TypeVar("Decoded")
@@ -23,7 +21,6 @@ Decoded = TypeVar("Decoded")
 LARGE_BYTES: Final = 64 << 10
 """Beyond this decoding may take longer than a turn in a thread costs, which is some milliseconds where the loop is busy."""
 _thread = ThreadPoolExecutor(1, thread_name_prefix="large bodies")
-_skim = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 async def in_turn(decode: Callable[..., Decoded], *about: Any) -> Decoded:
@@ -45,14 +42,3 @@ async def ahead(body: bytes, decode: Callable[..., Decoded], *about: Any) -> Cal
 
 def _refuse(error: StatusError) -> NoReturn:
     raise error
-
-
-def is_plain(body: bytes) -> bool:
-    """Whether a body is JSON that is decoded fast. A few milliseconds tell, of the largest."""
-    try:
-        _skim(body)
-        if not body.isascii():
-            body.decode()
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return True

@@ -75,8 +75,17 @@ def patch_kind(request: Request) -> str:
     return kind
 
 
-def patch_change(request: Request, resource: Resource, options: WriteOptions, warnings: list[str]) -> Change:
-    """What the request's patch does to an object: a change that raises StatusError 400, 413 and 422."""
+def patch_change(
+    request: Request,
+    resource: Resource,
+    options: WriteOptions,
+    warnings: list[str],
+    decode: Callable[[], tuple[Any, list[str]]],
+) -> Change:
+    """What the request's patch does to an object: a change that raises StatusError 400, 413 and 422.
+
+    decode: gives what `decode_patch` makes of the request. It is asked only when there is an object, which goes before whether
+    the patch is any good."""
     kind = patch_kind(request)
     schema = resource.schema
     decoded: list[tuple[Any, list[str]]] = []
@@ -87,8 +96,8 @@ def patch_change(request: Request, resource: Resource, options: WriteOptions, wa
         old, held = present.tree, present.managed
         if held is not None and sees_managed:
             old = {**old, "metadata": {**old["metadata"], FIELD: msgspec.json.decode(held)}}
-        if not decoded:  # Only now: whether there is such an object goes before whether the patch is any good.
-            decoded.append(decode_patch(request.body, kind))
+        if not decoded:
+            decoded.append(decode())
         patch, surprises = decoded[0]
         if kind == JSON_PATCH:
             patched = json_patch(old, patch)
