@@ -16,11 +16,14 @@ log=.venv-setup.log
 script=setup
 . tools/steps.sh
 
+may_install() { [ "$(id -u)" = 0 ] && [ "$purpose" != dev ]; }
+
 # The distribution's comes first: it is built with profile-guided optimization, without which Python is a quarter slower.
 find_python() {
     for candidate in /usr/bin/python3 python3 python3.13 python3.12 python3.11; do
         if command -v "$candidate" >/dev/null 2>&1 &&
-            "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null &&
+            { may_install || "$candidate" -c 'import ensurepip, venv' 2>/dev/null; }; then
             echo "$candidate"
             return
         fi
