@@ -35,12 +35,21 @@ class FalteringStore(SQLiteStore):
         """So many writes are answered as by a full disk."""
         self.defeats = 0
         """After these, so many lose against another server's."""
+        self.held_back = 0
+        """So many writes upon others are made together."""
+        self._waiting = 0
+        self._let_go = asyncio.Event()
 
     async def update(
         self, key: str, value: bytes, expected: Expected, *, ttl_seconds: int = 0, handed: Handed | None = None
     ) -> int:
         if b'"opens"' in value:
             await self.opened.wait()
+        if self._waiting < self.held_back and (isinstance(expected, Handed) or b'"doomed"' in value):
+            self._waiting += 1
+            if self._waiting == self.held_back:
+                asyncio.get_running_loop().call_soon(self._let_go.set)  # in their order
+            await self._let_go.wait()
         if b'"doomed"' in value and self.failures:
             self.failures -= 1
             raise StoreUnavailable("database or disk is full")
@@ -191,5 +200,38 @@ def test_webhooks_are_shown_nothing_that_is_not_stored(api: Api, tmp_path: Path)
             failed, answer = await in_turn(served, store, set_data(k="doomed"), ask)
             assert (failed.status, answer.status) == (503, 200)
             assert hook.asked and "doomed" not in json.dumps(hook.asked)
+
+    run(api, tmp_path, scenario)
+
+
+def test_writes_to_and_fro_keep_each_its_revision(api: Api, tmp_path: Path) -> None:
+    """What is stored is the very same again and again; what is told of it is not."""
+
+    async def scenario(served: Served, store: FalteringStore) -> None:
+        answers = await in_turn(served, store, *(set_data(k=str(number % 2)) for number in range(8)))
+        answered = [(answer.tree["metadata"]["resourceVersion"], answer.tree["data"]["k"]) for answer in answers]
+        since = str(int(answered[0][0]) - 1)
+        async with served.watch(core("configmaps", "default"), {"resourceVersion": since}) as events:
+            told = [(await events.next())[1] for _ in answers]
+        assert [(tree["metadata"]["resourceVersion"], tree["data"]["k"]) for tree in told] == answered
+        assert [int(revision) for revision, _ in answered] == list(range(int(since) + 1, int(since) + 9))
+
+    run(api, tmp_path, scenario)
+
+
+def test_many_that_were_built_upon_what_failed_do_not_fail_each_other(api: Api, tmp_path: Path) -> None:
+    """They stand in line again; else one of them would be made each time, and the last be told to try another time."""
+    writers = 130
+
+    async def scenario(served: Served, store: FalteringStore) -> None:
+        store.failures, store.held_back = 1, writers + 1
+        last = set_data(last="1")  # for which those before pass on their turn
+        failed, *answers = await in_turn(
+            served, store, set_data(k="doomed"), *(set_data(**{f"n{number}": "1"}) for number in range(1, writers)), last
+        )
+        assert failed.status == 503 and {answer.status for answer in answers} == {200}
+        assert len(await data(served)) == writers + 1
+        registry = served.server.registry("", "configmaps")
+        assert not registry.locks.waiting and not registry.locks.underway
 
     run(api, tmp_path, scenario)

@@ -225,8 +225,7 @@ class Registry:
             if isinstance(error, KeyExists):
                 raise self._exists(key, tree) from None
             raise
-        await self._settle(obj, revision, value)
-        return obj
+        return await self._settled(obj, revision, value)
 
     def _exists(self, key: str, tree: Tree) -> StatusError:
         resource, meta = self.resource, tree["metadata"]
@@ -235,12 +234,12 @@ class Registry:
         generated = bool(meta.get("generateName"))
         return already_exists(resource.plural, resource.group, meta["name"], generated=generated, leaving=leaving)
 
-    async def _settle(self, obj: CachedObject, revision: int, value: bytes) -> None:
-        """Return once the caches show the write: who was answered must find what he wrote."""
+    async def _settled(self, obj: CachedObject, revision: int, value: bytes) -> CachedObject:
+        """What stands, once the caches show it: who was answered must find what he wrote. That is `obj`, unless this had to
+        be placed at another revision before: then somebody may be looking at it there."""
         if self.feed.revision < revision:
             await self.feed.reach(revision)
-        if obj.revision != revision:
-            obj.place(revision, value)
+        return obj if obj.revision == revision else self.cache.shape.load(obj.key, revision, value)
 
     async def update(
         self,
@@ -281,21 +280,20 @@ class Registry:
         if turn is not None and turn.is_awaited and self.hooks.may_overlap and (revision := store.next_revision):
             obj.place(revision, value)
             underway = turn.pass_on(obj)
-        made = False
+        stands: CachedObject | None = None
         self.cache.expect(key, value, obj)
         try:
             expected = base.handed if base is not None else current.revision
             handed = underway.handed if underway is not None else None
             revision = await store.update(key, value, expected, ttl_seconds=self.ttl_seconds, handed=handed)
-            await self._settle(obj, revision, value)
-            made = True
-            return obj
+            stands = await self._settled(obj, revision, value)
+            return stands
         except BaseException:  # as in a create
             self.cache.unexpect(key, value)
             raise
         finally:
             if underway is not None:
-                underway.settle(made=made)
+                underway.settle(made=stands is obj)
 
     async def remove(
         self, current: CachedObject, tree: Tree | None = None, dry_run: bool = False, *, base: Underway | None = None

@@ -35,7 +35,7 @@ class Underway:
             del self._all[self._key]
 
     async def made(self) -> bool:
-        """Whether it came about, once that is known. False also where it cannot be known."""
+        """Whether it came about as foretold, once that is known. False also where it cannot be known."""
         return await asyncio.shield(self._made)
 
 
@@ -55,27 +55,36 @@ class Turn:
     def __init__(self, locks: KeyLocks, key: str) -> None:
         self._locks = locks
         self._key = key
-        self._ended = False
+        self._ended = True
 
     async def __aenter__(self) -> Self:
         queue = self._locks.waiting.get(self._key)
         if queue is None:
             self._locks.waiting[self._key] = deque()
-            return self
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue.append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.end()
-            raise
+        else:
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            queue.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():
+                    self._ended = False
+                    self.end()
+                raise
+        self._ended = False
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.end()
+
+    async def again(self) -> bool:
+        """Stand in line anew, if the turn has ended. Returns whether it had."""
+        ended = self._ended
+        if ended:
+            await self.__aenter__()
+        return ended
 
     @property
     def underway(self) -> Underway | None:

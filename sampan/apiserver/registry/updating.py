@@ -23,7 +23,7 @@ from sampan.apiserver.registry.locks import Turn, Underway
 from sampan.apiserver.registry.metadata import AFTER_ADMISSION, continue_metadata, drop_repeated_owners
 from sampan.apiserver.registry.objects import CachedObject
 from sampan.apiserver.registry.ownership import are_same, put, take
-from sampan.store.base import Conflict
+from sampan.store.base import Conflict, StoreUnavailable
 
 if TYPE_CHECKING:
     from sampan.apiserver.registry.generic import Caller, Part, Registry
@@ -74,8 +74,7 @@ async def update(
     key = cache.key(namespace, name)
     async with registry.locks.hold(key) as turn:
         await registry.feed.catch_up()
-        base = turn.underway
-        current = base.object if base is not None else cache.objects.get(key)
+        base, current = _standing(registry, key, turn)
         for _ in range(_TRIES):
             if current is None:
                 raise registry.not_found(name)
@@ -89,12 +88,24 @@ async def update(
                 # of it when `change` is done again.
                 entry = error.current
                 base, current = None, cache.shape.load(key, entry.revision, entry.value) if entry else None
-                continue
+            except StoreUnavailable:  # what was to be written may be
+                raise
             except Exception:
                 if base is None or await base.made():
                     raise
-            base, current = None, cache.objects.get(key)
+                base, current = None, cache.objects.get(key)
+            else:
+                base, current = None, cache.objects.get(key)
+            if await turn.again():  # all that were built upon what failed would else fail each other
+                await registry.feed.catch_up()
+                base, current = _standing(registry, key, turn)
         raise registry.modified(name)
+
+
+def _standing(registry: Registry, key: str, turn: Turn) -> tuple[Underway | None, CachedObject | None]:
+    """What the writer whose turn it is begins with: the object, and by what it comes to stand if that is underway."""
+    base = turn.underway
+    return base, base.object if base is not None else registry.cache.objects.get(key)
 
 
 class _Attempt:

@@ -91,8 +91,9 @@ class WatchCache:
         self._listeners.append(listener)
 
     def expect(self, key: str, value: bytes, obj: CachedObject) -> None:
-        """A writer is about to store `value`: when it comes back from the store, `obj` is what it decodes to."""
-        self._prepared[key, value] = obj
+        """A writer is about to store `value`: when it comes back from the store, `obj` is what it decodes to. If another is
+        about to store the same, its own is not forgotten."""
+        self._prepared.setdefault((key, value), obj)
 
     def unexpect(self, key: str, value: bytes) -> None:
         self._prepared.pop((key, value), None)
@@ -104,6 +105,7 @@ class WatchCache:
         self.revision = max((obj.revision for obj in objects), default=0)
         self.ring.clear()
         self.ring_start = revision
+        self._prepared.clear()  # what is here already does not come back
 
     def put(self, key: str, revision: int, value: bytes, received: float) -> CacheEvent:
         obj = self._decoded(key, revision, value)
@@ -142,9 +144,10 @@ class WatchCache:
 
     def _decoded(self, key: str, revision: int, value: bytes) -> CachedObject:
         prepared = self._prepared.pop((key, value), None)
-        if prepared is None:
+        if prepared is None or prepared.revision not in (0, revision):
+            # Also where it was placed at another revision, at which somebody may be looking at it.
             return self.shape.load(key, revision, value)
-        if prepared.revision != revision:
+        if not prepared.revision:
             prepared.place(revision, value)
         return prepared
 
