@@ -33,11 +33,12 @@ class Deadlines:
         try:
             return await work
         except asyncio.CancelledError:
-            if task not in self._due and task.uncancel() <= cancelled:
+            if task not in self._due and task.cancelling() <= cancelled + 1:
                 raise TimeoutError from None
             raise
         finally:
-            self._due.pop(task, None)
+            if self._due.pop(task, None) is None:  # also of work that came to another end than it was told to
+                task.uncancel()
 
     def _wake(self, at: float) -> None:
         if at != self._wakes_at:

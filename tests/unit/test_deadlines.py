@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -38,6 +39,24 @@ def test_work_that_does_not_end_is_cancelled() -> None:
         with pytest.raises(TimeoutError):
             await Deadlines().bound(work(), SHORT_SECONDS)
         assert cancelled.is_set()
+        task = asyncio.current_task()
+        assert task is not None and not task.cancelling()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_work_that_ends_otherwise_than_it_was_told_to_leaves_no_cancellation_behind(fails: bool) -> None:
+    async def scenario() -> None:
+        async def work() -> None:
+            try:
+                await never()
+            except asyncio.CancelledError:
+                if fails:
+                    raise ValueError from None
+
+        with contextlib.suppress(ValueError):
+            await Deadlines().bound(work(), SHORT_SECONDS)
         task = asyncio.current_task()
         assert task is not None and not task.cancelling()
 
