@@ -118,8 +118,12 @@ def rules(**rules: Any) -> Tree:
          [f"Required {M}.object.describedObject.name: Required value",
           f"Required {M}.object.target.averageValue: Required value: must set either a target value or averageValue"]),
         ({"metrics": [metric("ContainerResource", name="disk", target=target(averageValue="1"))]},
-         [f'Invalid {M}.containerResource.name: Invalid value: "disk": must be a standard resource for containers',
+         [f'Invalid {M}.containerResource.name: Invalid value: "disk": must be a standard resource type or fully qualified',
+          f'Invalid {M}.containerResource.name: Invalid value: "disk": must be a standard resource for containers',
           f"Required {M}.containerResource.container: Required value: must specify a container"]),
+        ({"metrics": [metric("ContainerResource", name="requests.a/b", container="c", target=target(averageValue="1"))]},
+         [f'Invalid {M}.containerResource.name: Invalid value: "requests.a/b": '
+          "doesn't follow extended resource name standard"]),
         (rules(stabilizationWindowSeconds=3601, selectPolicy="Some", policies=[]),
          [f"Invalid {RULES}.stabilizationWindowSeconds: Invalid value: 3601: must be less than or equal to 3600",
           f'NotSupported {RULES}.selectPolicy: Unsupported value: "Some": supported values: "Disabled", "Max", "Min"',

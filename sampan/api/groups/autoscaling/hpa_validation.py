@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from sampan.api import names, quantity
 from sampan.api.errors import FieldError, forbidden_field, invalid, not_supported, required
 from sampan.api.groups.apps.workloads import validate_not_negative
+from sampan.api.groups.validation.resources import container_resource_name
 from sampan.api.resource import Tree
 
 MAX_PERIOD_SECONDS = 1800
@@ -15,7 +16,6 @@ _SELECT_POLICIES = ("Disabled", "Max", "Min")
 _POLICY_TYPES = ("Percent", "Pods")
 _METRIC_TYPES = ("ContainerResource", "External", "Object", "Pods", "Resource")
 _TARGET_TYPES = ("Utilization", "Value", "AverageValue")
-_CONTAINER_RESOURCES = ("cpu", "memory", "ephemeral-storage")
 
 
 def validate_hpa(tree: Tree, fewest: int = 1) -> list[FieldError]:
@@ -168,7 +168,7 @@ def _validate_resource(source: Tree, path: str) -> list[FieldError]:
 def _validate_container_resource(source: Tree, path: str) -> list[FieldError]:
     name, container = source.get("name", ""), source.get("container", "")
     if name:
-        errors = _validate_resource_name(name, f"{path}.name")
+        errors = [invalid(f"{path}.name", name, why) for why in container_resource_name(name)]
     else:
         errors = [required(f"{path}.name", "must specify a resource name")]
     if container:
@@ -176,13 +176,6 @@ def _validate_container_resource(source: Tree, path: str) -> list[FieldError]:
     else:
         errors.append(required(f"{path}.container", "must specify a container"))
     return errors + _validate_utilization(source.get("target", {}), f"{path}.target")
-
-
-def _validate_resource_name(name: str, path: str) -> list[FieldError]:
-    errors = [invalid(path, name, why) for why in names.qualified_name(name)]
-    if "/" not in name and name not in _CONTAINER_RESOURCES and not name.startswith("hugepages-"):
-        errors.append(invalid(path, name, "must be a standard resource for containers"))
-    return errors
 
 
 def _validate_utilization(target: Tree, path: str) -> list[FieldError]:
