@@ -17,6 +17,17 @@ class Difference(NamedTuple):
         return f"{self.at}\n      upstream: {self.theirs!r}\n      sampan:   {self.ours!r}"
 
 
+class Explained(NamedTuple):
+    """Differences at paths like `at`, of requests like `request`, with values like `theirs` and `ours` in JSON; all of them are
+    regular expressions that are searched for."""
+
+    reason: str
+    at: str = ""
+    request: str = ""
+    theirs: str = ""
+    ours: str = ""
+
+
 def differences(theirs: Any, ours: Any, at: str = "") -> Iterator[Difference]:
     if isinstance(theirs, dict) and isinstance(ours, dict):
         for key in sorted({*theirs, *ours}):

@@ -52,6 +52,7 @@ def servers(credentials: Credentials, reference: Reference) -> Iterator[Pair]:
 def pair(servers: Pair) -> Pair:
     servers.theirs.kept.clear()
     servers.ours.kept.clear()
+    servers.theirs.beta = None
     return servers
 
 

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
-from tests.upstream.comparing import ABSENT, Difference
-
-
-class Explained(NamedTuple):
-    """Differences at paths like `at`, of requests like `request`, with values like `theirs` and `ours` in JSON; all of them are
-    regular expressions that are searched for."""
-
-    reason: str
-    at: str = ""
-    request: str = ""
-    theirs: str = ""
-    ours: str = ""
-
+from tests.upstream.comparing import ABSENT, Difference, Explained
+from tests.upstream.explained_betas import ROWS as OF_BETAS
+from tests.upstream.explained_tables import ROWS as OF_TABLES
 
 YOUNGER = (
     *("completionMode", "suspend", "manualSelector", "podReplacementPolicy", "podFailurePolicy", "successPolicy"),
@@ -86,7 +76,6 @@ ROWS: tuple[Explained, ...] = (
     Explained("1.21: references, selectors and more are atomic", _ATOMIC),
     # Warnings, tables, lists
     Explained("warnings came after 1.20", r"^headers\.warning", theirs=_ABSENT),
-    Explained("younger columns, and descriptions", r"columnDefinitions|\.cells\["),
     Explained(
         "1.27: what is listed from the cache is sorted",
         r"(items\[\d+\]|body\[\d+\]\.object)\.metadata\.(name|labels)",
@@ -353,6 +342,7 @@ REWORDED: tuple[tuple[str, str], ...] = (
     (r"capacity \(or configSource, if the DynamicKubeletConfig feature gate is enabled\)", "capacity"),
     (": signerName must be provided", ""),
     (r"^data\[%s\]", "data"),
+    (r"Expected exactly 5 fields, found (\d): (.*)", r"expected exactly 5 fields, found \1: [\2]"),
 )
 """Words of 1.20 and what 1.33 says instead."""
 
@@ -360,7 +350,7 @@ REWORDED: tuple[tuple[str, str], ...] = (
 def is_explained(request: str, found: Difference) -> str:
     """The reason, or nothing."""
     theirs, ours = (json.dumps(value, ensure_ascii=False) for value in (found.theirs, found.ours))
-    for row in ROWS:
+    for row in (*ROWS, *OF_BETAS, *OF_TABLES):
         wanted = ((row.at, found.at), (row.request, request), (row.theirs, theirs), (row.ours, ours))
         if all(re.search(pattern, text) for pattern, text in wanted):
             return row.reason

@@ -13,6 +13,7 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _SUFFIX = re.compile(r"(?<=enerated-)[a-z0-9]{5}\b|(?<=kube-api-access-)[a-z0-9]{5}\b")
 _CHOSEN_ADDRESS = re.compile(r"\b10\.(9[6-9]|1(0\d|1[01]))\.(?!0\.)\d+\.\d+\b")
+_CHOSEN_PORT = re.compile(r"(?<=:)3[0-2]\d{3}(?=/(?:TCP|UDP|SCTP))")
 _GO_VALUE = re.compile(r"(?:\[\]|map\[[\w.]+\]|&)?[\w.*]*(?:\{|\(nil\))")
 _VALUE = re.compile("(?:Invalid|Duplicate) value: ")
 _AGE = re.compile(r"\d+[sm]")
@@ -73,6 +74,7 @@ def _who(entry: Tree) -> tuple[str, ...]:
 
 def plain_text(text: str) -> str:
     text = _SUFFIX.sub("…", _UUID.sub("UID", text))
+    text = _CHOSEN_PORT.sub("…", text)
     text = _CHOSEN_ADDRESS.sub("ADDRESS", _REVISION.sub(r"\1…", _TIME.sub(_time, text)))
     return _without_structs(text)
 
@@ -126,5 +128,16 @@ def _end_of(text: str, inside: int) -> int:
 def plain_body(body: bytes, content_type: str) -> Any:
     if "json" not in content_type:
         return plain_text(body.decode("utf-8", "replace"))
-    values = [plain(json.loads(line)) for line in body.splitlines()] if b"\n{" in body else [plain(json.loads(body or b"null"))]
+    lines = body.splitlines() if b"\n{" in body else [body or b"null"]
+    values = [_by_column(plain(json.loads(line))) for line in lines]
     return values[0] if len(values) == 1 else values
+
+
+def _by_column(value: Any) -> Any:
+    """A Table whose cells are found by the names of their columns, as they are where columns came between."""
+    if not isinstance(value, dict) or value.get("kind") != "Table":
+        return value
+    columns = value.get("columnDefinitions") or ()
+    names = [column["name"] for column in columns]
+    rows = [{**row, "cells": dict(zip(names, row["cells"], strict=True))} for row in value.get("rows") or ()]
+    return {**value, "columnDefinitions": {column["name"]: column for column in columns}, "rows": rows}

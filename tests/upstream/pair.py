@@ -16,8 +16,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
+from sampan.api.resource import Resource
 from sampan.client.transport import Transport
 from tests.component.conftest import Answer, Served
+from tests.fuzz.arena import path_of
+from tests.upstream.betas import Beta, beta_of
 from tests.upstream.comparing import Difference, differences
 from tests.upstream.explained import is_explained, reworded
 from tests.upstream.normal import HEADERS, plain_body, plain_text
@@ -40,18 +43,23 @@ class Side:
 
     transport: Transport
     kept: dict[str, str] = field(default_factory=dict)
+    beta: Beta | None = None
+    """The words that it knows a kind in, where they are not ours."""
 
     async def ask(self, method: str, path: str, body: Any, by: Transport, options: dict[str, Any]) -> Answer:
         path, _, query = self._filled(path).partition("?")
         raw = body if isinstance(body, bytes) else b"" if body is None else self._filled(json.dumps(body)).encode()
+        if self.beta:
+            path, raw = self.beta.path(path), self.beta.asked(raw)
         given = {name: value for name, value in options.items() if name not in ("by", "query_extra")}
         asked = [*parse_qsl(query, keep_blank_values=True), *options.get("query_extra", {}).items()]
         got = await by.request(method, path, query=asked, body=raw, **given)
+        said = self.beta.answered(got.body) if self.beta else got.body
         try:
-            tree = json.loads(got.body)
+            tree = json.loads(said)
         except ValueError:
             tree = None
-        return Answer(got.status, list(got.headers.items()), tree, got.body)
+        return Answer(got.status, list(got.headers.items()), tree, said)
 
     def _filled(self, text: str) -> str:
         return _KEPT.sub(lambda found: self.kept.get(found[1], found[0]), text)
@@ -84,6 +92,12 @@ class Pair:
         self.served = served
         self.account = account
         self._found: list[str] = []
+
+    def has(self, resource: Resource) -> bool:
+        """Whether upstream has the kind, in whatever version: it is asked in its words from here on."""
+        self.theirs.beta = beta_of(resource)
+        theirs, _ = self.both("GET", path_of(resource))
+        return theirs.status != 404
 
     def both(self, method: str, path: str, body: Any = None, **options: Any) -> tuple[Answer, Answer]:
         """The answers of upstream and of Sampan, whatever they are."""

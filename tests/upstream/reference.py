@@ -26,7 +26,10 @@ PATIENCE_SECONDS = 90.0
 GATES = (
     "BoundServiceAccountTokenVolume",
     "CSIStorageCapacity",
+    "EndpointSliceNodeName",
+    "EndpointSliceTerminatingCondition",
     "GenericEphemeralVolume",
+    "HPAContainerMetrics",
     "IPv6DualStack",
     "MixedProtocolLBService",
     "ServiceLBNodePortControl",
