@@ -181,7 +181,7 @@ def test_the_largest_of_what_is_allowed_is_taken(siege: Siege) -> None:
 
 BROKEN = b'{"a":[' + b"1," * 1_000_000
 LONG_YAML = b"metadata: {name: new}\nx:\n" + b"- a\n" * 300_000
-REPEATING = b'{"x":[' + b'{"a":1,"a":1},' * 100_000 + b"{}]}"
+REPEATING = b'{"x":[' + b'{"a":1,"a":1},' * 200_000 + b"{}]}"
 REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 LENGTHY: dict[str, tuple[str, str, str, bytes, int]] = {
     "an object": ("POST", CONFIG_MAPS, JSON, BROKEN, 400),
@@ -201,7 +201,7 @@ LENGTHY: dict[str, tuple[str, str, str, bytes, int]] = {
     "a patch of a scale": ("PATCH", f"{DEPLOYMENTS}/web/scale", MERGE, BROKEN, 400),
     "a token request": ("POST", f"{DEFAULT}/serviceaccounts/default/token", JSON, BROKEN, 400),
 }
-WHILE_READING = 10
+WHILE_READING = 5
 """So many requests of others are never answered while a body is on its way, but while it is decoded."""
 
 
