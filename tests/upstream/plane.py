@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import http.client
 import json
 import os
@@ -22,7 +23,7 @@ from typing import IO, Any, Self, TypeVar
 from sampan.client.config import ClientConfig
 from sampan.client.kubeconfig import dump
 from sampan.pki.certificates import CA, CLIENT, SERVER, new_key_pem
-from sampan.store.sqlite import SQLiteStore
+from sampan.store.factory import make_store
 from tests.etcdserver import free_port
 
 Tree = dict[str, Any]
@@ -110,8 +111,9 @@ class Refused(LookupError):
 class Plane:
     """The API server alone, with files for everybody who is to speak to it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, datastore: str = "") -> None:
         self.directory = directory
+        self.datastore = datastore or f"sqlite://{directory}/state.db"
         self.port = free_port()
         self.url = f"https://127.0.0.1:{self.port}"
         self.ca = CA.create("sampan-upstream")
@@ -136,15 +138,24 @@ class Plane:
         path.write_bytes(content)
         return path
 
-    def kubeconfig(self, user: str, *groups: str) -> Path:
+    def kubeconfig(self, user: str, *groups: str, url: str = "") -> Path:
+        """`url`: where to find the server, if not where it is."""
         cert, key = self.ca.issue(user, groups, usages=(CLIENT,))
-        config = ClientConfig(self.url, self.ca.cert_pem, cert_pem=cert, key_pem=key)
+        config = ClientConfig(url or self.url, self.ca.cert_pem, cert_pem=cert, key_pem=key)
         return self.write(f"{user.replace(':', '-')}.conf", dump(config).encode())
+
+    def twin(self) -> Plane:
+        """Another API server over the same store, which everybody may take for this one."""
+        other = copy.copy(self)
+        other.port = free_port()
+        other.url = f"https://127.0.0.1:{other.port}"
+        other.server = None
+        return other
 
     def start(self) -> None:
         here = self.directory
         flags = [
-            f"--datastore=sqlite://{here}/state.db",
+            f"--datastore={self.datastore}",
             "--bind-address=127.0.0.1",
             f"--secure-port={self.port}",
             f"--tls-cert-file={here}/tls.crt",
@@ -163,14 +174,20 @@ class Plane:
             self.server.stop()
             self.server = None
 
+    def kill(self) -> None:
+        """As a crash does."""
+        assert self.server is not None
+        self.server.handle.kill()
+        self.stop()
+
     def compact(self) -> None:
-        """Forget all history; the server must not run."""
+        """Forget all history; over SQLite the server must not run."""
 
         async def work() -> None:
-            store = SQLiteStore(self.directory / "state.db")
+            store = make_store(self.datastore)
             await store.open()
             try:
-                await store.compact(store.revision)
+                await store.compact(await store.current_revision())
             finally:
                 await store.close()
 

@@ -8,12 +8,15 @@ import queue
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.component.definitions import crd, version
+from tests.etcdserver import BINARY, EtcdServer
+from tests.etcdserver import MISSING as NO_ETCD
 from tests.upstream.plane import DIRECTORY, NO_INFORMERS, Plane, Process, eventually, has
 
 pytestmark = [
@@ -48,10 +51,12 @@ SPACE = "/api/v1/namespaces/default"
 class Informers(Process):
     """What the program says, line by line, and its answers."""
 
-    def __init__(self, plane: Plane, *, streaming: bool, content_type: str = "", **features: str) -> None:
+    def __init__(
+        self, plane: Plane, *, streaming: bool, content_type: str = "", config: Path | None = None, **features: str
+    ) -> None:
         gates = {"WatchListClient": str(streaming).lower(), **features}
         super().__init__(
-            [str(DIRECTORY / "informers"), "watch", str(plane.admin), content_type],
+            [str(DIRECTORY / "informers"), "watch", str(config or plane.admin), content_type],
             plane.directory / f"informers-{os.urandom(3).hex()}.log",
             environment={f"KUBE_FEATURE_{name}": value for name, value in gates.items()},
             pipes=True,
@@ -84,13 +89,28 @@ class Informers(Process):
         return [event for event in self.events if event["what"] in whats]
 
 
-@pytest.fixture
-def plane(tmp_path: Path) -> Iterator[Plane]:
-    with Plane(tmp_path) as running:
-        running.create(f"{SPACE}/serviceaccounts", {"metadata": {"name": "default"}})
-        definition = crd("Ship", version(schema=SHIP), group=GROUP)
-        running.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
+@pytest.fixture(params=["SQLite", "etcd"])
+def plane(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Plane]:
+    with ExitStack() as stack:
+        datastore = ""
+        if request.param == "etcd":
+            if not BINARY.exists():
+                pytest.skip(NO_ETCD)
+            etcd = EtcdServer(tmp_path / "etcd")
+            stack.callback(etcd.stop)
+            etcd.start()
+            datastore = f"etcd://{etcd.endpoint}"
+        running = stack.enter_context(Plane(tmp_path, datastore))
+        furnish(running)
         yield running
+
+
+def furnish(plane: Plane) -> None:
+    """What all that changes needs."""
+    plane.create(f"{SPACE}/serviceaccounts", {"metadata": {"name": "default"}})
+    definition = crd("Ship", version(schema=SHIP), group=GROUP)
+    plane.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
+    eventually("ships are served", lambda: "items" in plane.get(PLACES["ships"]))
 
 
 def truth(plane: Plane) -> dict[str, dict[str, str]]:
