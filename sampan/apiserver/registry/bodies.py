@@ -14,6 +14,7 @@ from sampan.api.resource import Resource, Tree
 from sampan.api.schema import schema_of
 from sampan.api.scheme import is_builtin_group
 from sampan.apiserver.registry.largebodies import LARGE_BYTES, ahead, in_turn
+from sampan.apiserver.registry.metadata import check_names, drop_repeated_owners
 from sampan.lib.http import Request
 
 JSON_TYPES = frozenset(("", "application/json"))
@@ -60,9 +61,12 @@ async def read_object(request: Request, resource: Resource, validation: str, war
     return await in_turn(decode_object, body, content_type, resource, validation, warnings)
 
 
-def read_again(request: Request, resource: Resource) -> Tree:
-    """What `read_object` has read before without a refusal."""
-    return decode_object(request.body, request.headers.get("content-type", ""), resource, "Ignore", [])
+def read_again(request: Request, resource: Resource, namespace: str, name: str) -> Tree:
+    """What `read_object` has read before without a refusal, and was found to be the object of that name."""
+    tree = decode_object(request.body, request.headers.get("content-type", ""), resource, "Ignore", [])
+    check_names(tree["metadata"], namespace, name)
+    drop_repeated_owners(tree["metadata"], [])
+    return tree
 
 
 def decode_object(body: bytes, content_type: str, resource: Resource, validation: str, warnings: list[str]) -> Tree:
