@@ -62,15 +62,20 @@ def test_a_deployment_is_applied_scaled_and_waited_for(client: Any) -> None:
 
 
 def test_a_watch_sees_an_object_from_its_first_to_its_last(client: Any, space: str) -> None:
+    labels = {"watched": "yes"}
+
     def change() -> None:
-        client.create(ConfigMap(metadata=ObjectMeta(name="w"), data={"k": "1"}))
+        client.create(ConfigMap(metadata=ObjectMeta(name="w", labels=labels), data={"k": "1"}))
         client.patch(ConfigMap, "w", {"data": {"k": "2"}}, patch_type=PatchType.MERGE)
         client.delete(ConfigMap, "w")
 
+    client.create(ConfigMap(metadata=ObjectMeta(name="standing", labels=labels)))
     changer = threading.Thread(target=change)
-    changer.start()
     seen = []
-    for kind, each in client.watch(ConfigMap, fields={"metadata.name": "w"}, server_timeout=20):
+    for kind, each in client.watch(ConfigMap, labels=labels, server_timeout=20):
+        if each.metadata.name == "standing":  # the watch is open
+            changer.start()
+            continue
         seen.append((kind, each.data["k"]))
         if kind == "DELETED":
             break
