@@ -198,8 +198,16 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "other question": (lambda r: result(r, uid="x"), f'conversion webhook for {KIND} failed: expected response.uid="'),
     "other kind of answer": (
         lambda r: {**answer(r), "kind": "Review"},
+        f'conversion webhook for {KIND} failed: no kind "Review" is registered for version "apiextensions.k8s.io/v1" in ',
+    ),
+    "no kind of answer": (
+        lambda r: {**answer(r), "apiVersion": ""},
         f"conversion webhook for {KIND} failed: expected webhook response of apiextensions.k8s.io/v1, Kind=ConversionReview, "
-        "got apiextensions.k8s.io/v1, Kind=Review",
+        "got /, Kind=ConversionReview",
+    ),
+    "another version of answers": (
+        lambda r: {**answer(r), "apiVersion": "apiextensions.k8s.io/v1beta1"},
+        f"conversion webhook for {KIND} failed: converting (v1beta1.ConversionReview) to (v1.ConversionReview): unknown ",
     ),
     "too few": (lambda r: result(r, convertedObjects=[]), f"conversion webhook for {KIND} returned 0 objects, expected 1"),
     "not converted": (
@@ -211,6 +219,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         lambda r: changed_object(r, kind="Other"),
         f"conversion webhook for {KIND} returned invalid object at index 0: invalid kind (expected CronTab, received Other)",
     ),
+    "no kind": (lambda r: changed_object(r, kind=""), "Object 'Kind' is missing in '{\"apiVersion\":\""),
     "another name": (
         lambda r: changed_meta(r, name="b"),
         f"conversion webhook for {KIND} returned invalid object: must have the same name: a != b",
@@ -262,6 +271,43 @@ def test_labels_and_annotations_are_the_webhooks_all_other_metadata_is_not(api: 
             shown = (await served.get(crons("v2", "a"))).tree["metadata"]
             kept = {key: value for key, value in made.tree["metadata"].items() if key != "annotations"}
             assert shown == {**kept, "labels": {"a": "b"}}
+
+    api(scenario)
+
+
+def test_a_write_is_answered_with_what_is_read_back(api: Api) -> None:
+    def lossy(review: Tree) -> Tree:
+        good = answer(review)
+        for tree in good["response"]["convertedObjects"]:
+            if tree["apiVersion"].endswith("/v1"):
+                tree["spec"]["at"] = tree["spec"]["at"].lower()
+        return good
+
+    async def scenario(served: Served) -> None:
+        async with webhook(lossy) as hook:
+            await define(served, crd("CronTab", *both(), conversion=conversion(hook)))
+            for query in ({"dryRun": "All"}, {}):
+                made = await served.request("POST", crons("v2"), cron("a", "v2", host="H", port="1"), query=query)
+                assert (made.status, made.tree["spec"]) == (201, {"host": "h", "port": "1"})
+            for query in ({"dryRun": "All"}, {}):
+                patched = await served.patch(crons("v2", "a"), {"spec": {"host": "I"}}, query=query)
+                assert (patched.status, patched.tree["spec"]) == (200, {"host": "i", "port": "1"})
+            assert (await served.get(crons("v2", "a"))).tree == patched.tree
+
+    api(scenario)
+
+
+def test_objects_that_a_webhook_cannot_convert_together_are_converted_alone(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        async with webhook(
+            lambda review: result(review, convertedObjects=answer(review)["response"]["convertedObjects"][:1])
+        ) as hook:
+            await define(served, crd("CronTab", *both(), conversion=conversion(hook)))
+            for name in "abc":
+                await served.request("POST", crons(), cron(name, at=f"{name}:1"))
+            listed = await served.get(crons("v2"))
+            assert [item["spec"]["host"] for item in listed.tree["items"]] == ["a", "b", "c"]
+            assert [len(review["request"]["objects"]) for review in hook.asked] == [3, 1, 1, 1]
 
     api(scenario)
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from sampan.api.errors import StatusError
 from sampan.api.groups.validation.metadata import validate_annotations, validate_labels
 from sampan.api.resource import Tree
@@ -18,6 +20,8 @@ from sampan.apiserver.webhooks.client import WebhookCallError, WebhookClient
 
 _GROUP: Final = "apiextensions.k8s.io"
 _SUPPORTED: Final = ("v1", "v1beta1")
+_REVIEWS: Final = tuple(f"{_GROUP}/{version}" for version in _SUPPORTED)
+_SCHEME: Final = "k8s.io/apiserver/pkg/util/webhook/client.go:71"
 _TIMEOUT_SECONDS: Final = 30.0
 _LARGEST_BATCH: Final = 100
 _SAME: Final = (("name", "name"), ("namespace", "namespace"), ("uid", "UID"))
@@ -30,6 +34,10 @@ class ConversionFailed(StatusError):
         super().__init__(500, "", message)
 
 
+class _BadAnswer(ConversionFailed):
+    """The webhook can be reached."""
+
+
 class _Bad(Exception):
     """What is wrong with an answer, or with an object in it."""
 
@@ -39,7 +47,7 @@ class _Kind(NamedTuple):
     kind: str
 
     def __str__(self) -> str:
-        return f"{self.group_version}, Kind={self.kind}"
+        return f"{self.group_version or '/'}, Kind={self.kind}"
 
 
 class WebhookConverter:
@@ -58,38 +66,38 @@ class WebhookConverter:
         wanted = [index for index, tree in enumerate(found) if tree.get("apiVersion") != group_version]
         for start in range(0, len(wanted), _LARGEST_BATCH):
             batch = wanted[start : start + _LARGEST_BATCH]
-            for index, tree in zip(batch, await self._ask([found[i] for i in batch], group_version), strict=True):
+            for index, tree in zip(batch, await self._together([found[i] for i in batch], group_version), strict=True):
                 found[index] = tree
         return found
 
+    async def _together(self, originals: Sequence[Tree], group_version: str) -> list[Tree]:
+        try:
+            return await self._ask(originals, group_version)
+        except _BadAnswer:
+            if len(originals) == 1:
+                raise
+        # Upstream asks for one after the other: this finds which it is, and webhooks that know no better get along.
+        return [(await self._ask([original], group_version))[0] for original in originals]
+
     async def _ask(self, originals: Sequence[Tree], group_version: str) -> list[Tree]:
-        one = len(originals) == 1
         kind = _kind_of(originals[0])
-        if not one:
-            kind = kind._replace(kind=f"{kind.kind}List")
         converted = await self._exchange(originals, group_version, kind)
+        returned = f"conversion webhook for {kind} returned"
         if len(converted) != len(originals):
-            raise ConversionFailed(
-                f"conversion webhook for {kind} returned {len(converted)} objects, expected {len(originals)}"
-            )
+            raise _BadAnswer(f"{returned} {len(converted)} objects, expected {len(originals)}")
         found: list[Tree] = []
-        for index, (original, tree) in enumerate(zip(originals, converted, strict=True)):
-            at = "" if one else f" at index {index}"
-            object_ = "object" if one else f"converted object{at}"
+        for original, tree in zip(originals, converted, strict=True):
+            if isinstance(tree, dict) and not tree.get("kind"):
+                raise _BadAnswer(f"Object 'Kind' is missing in '{msgspec.json.encode(tree).decode()}'")
+            what = "object at index 0"
             try:
                 _check_kind(original, tree, group_version)
-            except _Bad as bad:
-                place = "object at index 0" if one else object_
-                raise ConversionFailed(f"conversion webhook for {kind} returned invalid {place}: {bad}") from None
-            try:
+                what = "object"
                 _check_identity(original, tree)
-            except _Bad as bad:
-                raise ConversionFailed(f"conversion webhook for {kind} returned invalid {object_}: {bad}") from None
-            try:
+                what = "metadata"
                 found.append(_restore_metadata(original, tree))
             except _Bad as bad:
-                place = "metadata" if one else f"metadata in object{at}"
-                raise ConversionFailed(f"conversion webhook for {kind} returned invalid {place}: {bad}") from None
+                raise _BadAnswer(f"{returned} invalid {what}: {bad}") from None
         return found
 
     async def _exchange(self, originals: Sequence[Tree], group_version: str, kind: _Kind) -> Sequence[Any]:
@@ -104,8 +112,10 @@ class WebhookConverter:
         try:
             answer = await self._client.call(self._config, review, _TIMEOUT_SECONDS)
             return _converted_objects(answer, uid, self._review_version)
-        except (WebhookCallError, _Bad) as error:
+        except WebhookCallError as error:
             raise ConversionFailed(f"conversion webhook for {kind} failed: {error}") from None
+        except _Bad as error:
+            raise _BadAnswer(f"conversion webhook for {kind} failed: {error}") from None
 
 
 def _kind_of(tree: Tree) -> _Kind:
@@ -114,12 +124,7 @@ def _kind_of(tree: Tree) -> _Kind:
 
 def _converted_objects(review: Tree, uid: str, version: str) -> Sequence[Any]:
     response = review.get("response")
-    # Answers in v1beta1 never had to say what they are, nor to which question.
-    if version == "v1":
-        said = _kind_of(review)
-        wanted = _Kind(f"{_GROUP}/v1", "ConversionReview")
-        if said != wanted:
-            raise _Bad(f"expected webhook response of {wanted}, got {said}")
+    _check_review(_kind_of(review), version)
     if not isinstance(response, dict):
         raise _Bad("no response provided")
     if version == "v1" and response.get("uid") != uid:
@@ -130,6 +135,21 @@ def _converted_objects(review: Tree, uid: str, version: str) -> Sequence[Any]:
         raise _Bad(result.get("message") or f"response.result.status was '{status}', not 'Success'")
     found = response.get("convertedObjects")
     return found if isinstance(found, list) else []
+
+
+def _check_review(said: _Kind, version: str) -> None:
+    wanted = _Kind(f"{_GROUP}/{version}", "ConversionReview")
+    if said == wanted:
+        return
+    if all(said):
+        # Upstream decodes the answer before it looks at it.
+        if said.kind != wanted.kind or said.group_version not in _REVIEWS:
+            raise _Bad(f'no kind "{said.kind}" is registered for version "{said.group_version}" in scheme "{_SCHEME}"')
+        other = said.group_version.rpartition("/")[2]
+        raise _Bad(f"converting ({other}.{said.kind}) to ({version}.{said.kind}): unknown conversion")
+    # Answers in v1beta1 never had to say what they are, nor to which question.
+    if version == "v1":
+        raise _Bad(f"expected webhook response of {wanted}, got {said}")
 
 
 def _check_kind(original: Tree, converted: Any, group_version: str) -> None:

@@ -20,6 +20,7 @@ from sampan.apiserver.custom.plan import Plan
 from sampan.apiserver.custom.shape import OutdatedObject, trim
 from sampan.apiserver.registry.feed import Feed
 from sampan.apiserver.registry.generic import Registry
+from sampan.apiserver.registry.locks import Turn, Underway
 from sampan.apiserver.registry.objects import CachedObject, ObjectShape
 from sampan.apiserver.registry.registries import make_hub
 from sampan.apiserver.registry.watchcache import WatchCache
@@ -66,6 +67,10 @@ class VersionCodec:
             shape.encode(after if after is before else trim(after, schema))
             for before, after in zip(trees, converted, strict=True)
         ]
+
+    async def read_back(self, value: bytes) -> bytes:
+        """What will be read once `value` is stored. Raises ConversionFailed."""
+        return (await self.decode([await self.encode(value)]))[0]
 
     def is_outdated(self, value: bytes) -> bool:
         """Whether a stored value would be another if it were written now."""
@@ -207,6 +212,59 @@ class VersionShape(ObjectShape):
         return found
 
 
+class VersionRegistry(Registry):
+    """Answers writes with what is read back: what a webhook does not give again is gone as soon as it is stored.
+
+    Where the webhook gives everything again, this costs nothing; a dry run asks it there and back, as upstream's does.
+    """
+
+    def __init__(self, resource: Resource, cache: WatchCache, feed: Feed, stored: Registry, codec: VersionCodec) -> None:
+        super().__init__(resource, cache, feed, stored.admission, locks=stored.locks)
+        self._codec = codec
+
+    async def _store_new(self, key: str, tree: Tree, dry_run: bool) -> CachedObject:
+        obj = await super()._store_new(key, tree, dry_run)
+        if not dry_run:
+            return await self._stored(obj)
+        value, found = await self._read_back(obj)
+        found.preview(value)
+        return found
+
+    async def write(
+        self,
+        current: CachedObject,
+        tree: Tree,
+        dry_run: bool = False,
+        *,
+        base: Underway | None = None,
+        turn: Turn | None = None,
+    ) -> CachedObject:
+        obj = await super().write(current, tree, dry_run, base=base, turn=turn)
+        if not dry_run:
+            return await self._stored(obj)
+        value, found = await self._read_back(obj)
+        found.place(current.revision, value)
+        return found
+
+    async def _stored(self, obj: CachedObject) -> CachedObject:
+        """What a write has made of `obj`."""
+        cached = self.cache.objects.get(obj.key)
+        if cached is obj:
+            return obj
+        # It came back as another, so nothing will take what was prepared.
+        self.cache.unexpect(obj.key, self.cache.shape.encode(obj.tree()))
+        if cached is not None and cached.revision == obj.revision:
+            return cached
+        value, found = await self._read_back(obj)
+        found.place(obj.revision, value)
+        return found
+
+    async def _read_back(self, obj: CachedObject) -> tuple[bytes, CachedObject]:
+        """The value, and its object, which is placed nowhere yet."""
+        value = await self._codec.read_back(self.cache.shape.encode(obj.tree()))
+        return value, self.cache.shape.draft(obj.key, _decode(value))
+
+
 class VersionFeed(Feed):
     """Follows while it can. `broken` is called when it breaks off, to end the watches that it feeds."""
 
@@ -292,11 +350,12 @@ def make_version(
 ) -> Version:
     """A version of the objects that `stored` holds as they are."""
     prefix = stored.cache.prefix
-    store = ConvertedStore(stored.feed.store, prefix, VersionCodec(plan, resource, converter))
+    codec = VersionCodec(plan, resource, converter)
+    store = ConvertedStore(stored.feed.store, prefix, codec)
     shape = VersionShape(resource, store)
     show_faces(shape, plan)
     cache = WatchCache(shape, prefix)
     feed = VersionFeed(store, clock, tasks, broken=lambda: hub.end_all())
     hub = make_hub(cache, feed)
     feed.add(cache)
-    return Version(Registry(resource, cache, feed, stored.admission, locks=stored.locks), hub, feed)
+    return Version(VersionRegistry(resource, cache, feed, stored, codec), hub, feed)
