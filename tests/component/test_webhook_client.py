@@ -105,9 +105,15 @@ def test_a_webhook_that_does_not_answer_in_time_is_given_up(api: Api) -> None:
     ("answer", "words"),
     [
         (Response(404, b"nope"), "the server could not find the requested resource"),
-        (Response(500, b"boom"), 'an error on the server ("boom") has prevented the request from succeeding'),
-        (Response(200, b"<html>"), "couldn't get version/kind; json parse error"),
-        (Response(200, b"[]"), "couldn't get version/kind; json parse error"),
+        (Response(500, b"boom", "text/plain"), 'an error on the server ("boom") has prevented the request from succeeding'),
+        (Response(500, b"boom"), 'an error on the server ("unknown") has prevented the request from succeeding'),
+        (
+            Response(200, b"<html>"),
+            "couldn't get version/kind; json parse error: invalid character '<' looking for beginning of value",
+        ),
+        (Response(200, b"[]"), "couldn't get version/kind; json parse error: json: cannot unmarshal array into Go value"),
+        (Response(200), "0-length response with status code: 200 and content type: application/json"),
+        (Response(200, b'{"kind":"Status","apiVersion":"v1"}'), "converting (v1.Status) to ("),
         (Response(400, b'{"kind":"Status","message":"bad review"}'), "bad review"),
     ],
 )

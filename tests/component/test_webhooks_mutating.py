@@ -208,7 +208,7 @@ def test_a_dry_run_goes_only_to_webhooks_without_side_effects(api: Api) -> None:
 
 def test_a_broken_webhook_fails_the_request_or_is_passed_over(api: Api) -> None:
     async def scenario(served: Served) -> None:
-        async with webhook(lambda review: Response(500, b"boom")) as hook:
+        async with webhook(lambda review: Response(500, b"boom", "text/plain")) as hook:
             await configure(served, "mutating", "m", entry(hook))
             answer = await create(served, "a")
             assert (answer.status, answer.tree["reason"]) == (500, "InternalError")

@@ -13,12 +13,13 @@ import base64
 import socket
 import ssl
 from collections import OrderedDict
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
 from sampan.api.errors import StatusError
+from sampan.api.jsonsyntax import explain
 from sampan.api.resource import Tree
 from sampan.apiserver.webhooks.goerrors import answer_error, connect_error
 from sampan.client.config import ClientConfig
@@ -31,6 +32,8 @@ _MOST_BYTES = 128 * 1024 * 1024
 """Of an answer. A hundred converted objects, the most there are in one, are seldom a hundredth of it."""
 _KEPT_TRANSPORTS = 200
 _DEFAULT_PORT = 443
+_JSON_KINDS = {str: "string", int: "number", float: "number", bool: "bool", list: "array"}
+_GO_TYPE = r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
 _USER_AGENT = "kube-apiserver-admission"
 
 
@@ -75,7 +78,7 @@ class WebhookClient:
             raise WebhookCallError(asked + "context deadline exceeded") from None
         except ConnectionError as error:
             raise WebhookCallError(asked + _network_words(target, error)) from None
-        return _decoded(answer.status, answer.body)
+        return _decoded(answer.status, answer.headers.get("content-type", ""), answer.body, body)
 
     def _transport(self, target: _Target) -> Transport:
         """Raises ValueError and ssl.SSLError for a bundle without a certificate."""
@@ -131,18 +134,26 @@ def _network_words(target: _Target, error: ConnectionError) -> str:
     return "EOF" if "closed" in str(error) else str(error)
 
 
-def _decoded(status: int, body: bytes) -> Tree:
+def _decoded(status: int, content_type: str, body: bytes, asked: Tree) -> Tree:
+    """After client-go's Request and Result.Into. Raises WebhookCallError."""
     try:
         tree = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        if status >= 300:
-            raise WebhookCallError(answer_error(status, body)) from None
-        raise WebhookCallError(f"couldn't get version/kind; json parse error: {error}") from None
-    is_object = isinstance(tree, dict)
-    if is_object and tree.get("kind") == "Status" and (status >= 300 or tree.get("status") == "Failure"):
-        raise WebhookCallError(str(tree.get("message") or answer_error(status, b"")))
+        if status < 300 and body:
+            why = explain(body.decode("utf-8", "replace")) or str(error)
+            raise WebhookCallError(f"couldn't get version/kind; json parse error: {why}") from None
+        tree = None
+    is_status = isinstance(tree, dict) and tree.get("kind") == "Status"
     if status >= 300:
-        raise WebhookCallError(answer_error(status, body))
-    if not is_object:
-        raise WebhookCallError("couldn't get version/kind; json parse error: the answer is no JSON object")
-    return cast(Tree, tree)
+        said = is_status and tree.get("message")
+        is_text = not content_type or content_type.startswith("text/")
+        raise WebhookCallError(str(said) if said else answer_error(status, body if is_text and not is_status else b""))
+    if not body:
+        raise WebhookCallError(f"0-length response with status code: {status} and content type: {content_type}")
+    if is_status and tree.get("apiVersion") == "v1":
+        wanted = f"{asked.get('apiVersion', '').rpartition('/')[2]}.{asked.get('kind', '')}"
+        raise WebhookCallError(f"converting (v1.Status) to ({wanted}): unknown conversion")
+    if tree is not None and not isinstance(tree, dict):
+        why = f"json: cannot unmarshal {_JSON_KINDS[type(tree)]} into Go value of type {_GO_TYPE}"
+        raise WebhookCallError(f"couldn't get version/kind; json parse error: {why}")
+    return tree or {}
