@@ -251,6 +251,22 @@ def test_a_scale_below_zero_is_refused_at_the_field_of_the_object(api: Api) -> N
     api(scenario)
 
 
+def test_an_object_without_replicas_has_no_scale_to_read_but_one_to_write(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        await define(served, crd("CronTab", version(schema=OPEN, subresources={"scale": SCALE})))
+        await served.request("POST", crons(), cron("a", image="x"))
+        path = crons(name="a", subresource="scale")
+        for reply, code, message in (
+            (await served.get(path), 500, 'Internal error occurred: the spec replicas field ".spec.replicas" does not exist'),
+            (await served.patch(path, {}), 400, 'the spec replicas field ".spec.replicas" cannot be empty'),
+        ):
+            assert (reply.status, reply.message) == (code, message)
+        assert (await served.patch(path, {"spec": {"replicas": 2}})).tree["spec"] == {"replicas": 2}
+        assert (await served.get(path)).tree["spec"] == {"replicas": 2}
+
+    api(scenario)
+
+
 _CHANGED: list[tuple[Tree, int, str]] = [
     ({"kind": "X"}, 422, 'X.stable.example.com "a" is invalid: kind: Invalid value: "X": must be CronTab'),
     ({"apiVersion": "v1"}, 422,

@@ -9,7 +9,7 @@ import msgspec
 
 from sampan.api.apply import ownership as owners
 from sampan.api.decoding import TypeProblem
-from sampan.api.errors import invalid, invalid_object, not_found
+from sampan.api.errors import bad_request, internal_error, invalid, invalid_object, not_found
 from sampan.api.patch import json_patch, merge_patch
 from sampan.api.resource import Resource, Scale, Tree
 from sampan.api.schema import schema_of
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _SCALE = "io.k8s.api.autoscaling.v1.Scale"
 _KIND = Resource(group="autoscaling", version="v1", kind="Scale", plural="scales", definition=_SCALE)
 _FACES = {_KIND.group_version: _KIND}
+_UNSET = -(2**31)
+"""Stands for the replicas of a custom resource that says none, while its Scale is written: no client may leave it at that."""
 _KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
@@ -82,7 +84,14 @@ def _read(endpoint: Endpoint, request: Request, info: RequestInfo) -> Response:
         resource = endpoint.resource
         plural = resource.plural if resource.custom_schema is not None else f"{resource.plural}/scale"
         raise not_found(plural, resource.group, info.name)
-    return _show(request, scale_of(endpoint.registry.tree_of(obj), _rules(endpoint)))
+    tree, rules = endpoint.registry.tree_of(obj), _rules(endpoint)
+    if _says_none(endpoint, tree):
+        raise internal_error(f'the spec replicas field "{rules.spec}" does not exist')
+    return _show(request, scale_of(tree, rules))
+
+
+def _says_none(endpoint: Endpoint, tree: Tree) -> bool:
+    return endpoint.resource.custom_schema is not None and _at(tree, _rules(endpoint).spec) is None
 
 
 async def _read_later(endpoint: Endpoint, request: Request, info: RequestInfo) -> Response:
@@ -120,6 +129,8 @@ async def _write(endpoint: Endpoint, request: Request, info: RequestInfo) -> Ans
         held = take(old)
         before = owners.decode(held) if held is not None else {}
         shown = scale_of(old, rules)
+        if _says_none(endpoint, old):
+            shown["spec"]["replicas"] = _UNSET
         owned = owners.write(of_kind.of_scale(before))
         if configuration is not None:
             put(shown, owned)
@@ -181,6 +192,8 @@ def _checked(patched: Any, info: RequestInfo) -> Tree:
 
 def _replicas(wanted: Tree, endpoint: Endpoint, name: str) -> int:
     replicas: int = wanted.get("spec", {}).get("replicas", 0)
+    if replicas == _UNSET and endpoint.resource.custom_schema is not None:
+        raise bad_request(f'the spec replicas field "{_rules(endpoint).spec}" cannot be empty')
     # A custom resource's are judged with the object, at the field where they are.
     if replicas < 0 and endpoint.resource.custom_schema is None:
         why = "must be greater than or equal to 0"
