@@ -112,7 +112,7 @@ class Story:
     def check(self, calls: Sequence[Call]) -> None:
         told = [call for call in calls if call.status]
         for call in sorted(told, key=self._is_vague):
-            assert self._tells(call), (call, list(self._during(call)))
+            assert self._tells(call), (call.what, call.status, call.began, call.ended, call.tree, self.views(call))
         untold = [call for call in calls if not call.status]
         for left in sorted(self._left):
             index = self._place[left]
@@ -120,6 +120,9 @@ class Story:
             made = next((call for call in untold if call.began < left and call.does(before, after.view)), None)
             assert made is not None, ("nobody made it, or it was made twice", before, after)
             untold.remove(made)
+
+    def views(self, call: Call) -> list[tuple[int, View | None]]:
+        return [(found.revision, found.view) for found in self._during(call)]
 
     def _is_vague(self, call: Call) -> float:
         """Who was told at which revision his write was made goes before."""

@@ -292,7 +292,7 @@ async def check(served: Served, since: int, calls: list[Call], shown: list[Tree]
         last = {name: story.versions[-1] for name, story in stories.items()}
         assert {name: view(item) for name, item in listed.items()} == {n: v.view for n, v in last.items() if v.view is not None}
         assert all(revision(item) == last[name].revision for name, item in listed.items())
-        assert not registry.locks.waiting and not registry.locks.underway and not registry.cache._prepared
+        assert not registry.locks.waiting and not registry.cache.underway and not registry.cache._prepared
         for tree in shown:
             if tree["kind"] == events[0][1]["kind"]:
                 versions = stories[tree["metadata"]["name"]].versions

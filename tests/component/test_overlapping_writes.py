@@ -11,11 +11,15 @@ from typing import Any
 import pytest
 import uvloop
 
+from sampan.apiserver.registry.generic import Registry
 from sampan.lib.clock import RealClock
 from sampan.store.base import Expected, Handed, StoreUnavailable
 from sampan.store.sqlite import SQLiteStore
 from tests.component.admission import configure, entry, respond
 from tests.component.conftest import Answer, Api, Served, core
+from tests.component.definitions import GROUP, crd, cron, crons, define
+from tests.component.test_custom_versions import answer as converted
+from tests.component.test_custom_versions import both, conversion, spec_of
 from tests.component.webhooks import webhook
 from tests.unit.fakeapi import until
 
@@ -93,10 +97,17 @@ def run(api: Api, path: Path, scenario: Callable[[Served, FalteringStore], Await
 async def in_turn(served: Served, store: FalteringStore, *requests: Request) -> list[Answer]:
     """The answers to requests that stand in line, in this order, when the object's first update is stored."""
     await served.create("configmaps", {"metadata": {"name": "a"}, "data": {"k": "v"}})
-    registry = served.server.registry("", "configmaps")
+    first = set_data(first="opens")
+    return await _in_turn(served, store, served.server.registry("", "configmaps"), first, *requests)
+
+
+async def _in_turn(
+    served: Served, store: FalteringStore, registry: Registry, first: Request, *requests: Request
+) -> list[Answer]:
+    """`first` is held up by the store."""
     waiting, key = registry.locks.waiting, registry.cache.key("default", "a")
     async with asyncio.TaskGroup() as tasks:
-        sent = [tasks.create_task(_answer(set_data(first="opens"), served))]
+        sent = [tasks.create_task(_answer(first, served))]
         await until(lambda: key in waiting)
         for number, request in enumerate(requests, 1):
             sent.append(tasks.create_task(_answer(request, served)))
@@ -238,6 +249,29 @@ def test_many_that_were_built_upon_what_failed_do_not_fail_each_other(api: Api, 
         assert failed.status == 503 and {answer.status for answer in answers} == {200}
         assert len(await data(served)) == writers + 1
         registry = served.server.registry("", "configmaps")
-        assert not registry.locks.waiting and not registry.locks.underway
+        assert not registry.locks.waiting and not registry.cache.underway
+
+    run(api, tmp_path, scenario)
+
+
+def test_versions_that_a_webhook_converts_begin_with_what_is_converted(api: Api, tmp_path: Path) -> None:
+    """Though what is on its way is of another version."""
+
+    def patch(shown: str, change: Tree) -> Request:
+        return lambda served: served.patch(crons(shown, "a"), change)
+
+    async def scenario(served: Served, store: FalteringStore) -> None:
+        async with webhook(converted) as hook:
+            await define(served, crd("CronTab", *both(), conversion=conversion(hook)))
+            await served.request("POST", crons("v1"), cron("a", "v1", at="host:1"))
+            assert await spec_of(served, "v2", "a") == {"host": "host", "port": "1"}
+            answers = await _in_turn(
+                served, store, served.server.registry(GROUP, "crontabs"),
+                patch("v1", {"metadata": {"annotations": {"first": "opens"}}}),
+                patch("v1", {"spec": {"at": "other:1"}}), patch("v2", {"spec": {"port": "2"}}),
+                patch("v1", {"metadata": {"annotations": {"last": "1"}}}),
+            )  # fmt: skip
+            assert {answer.status for answer in answers} == {200}
+            assert await spec_of(served, "v1", "a") == {"at": "other:2"}
 
     run(api, tmp_path, scenario)

@@ -25,7 +25,8 @@ from sampan.store.base import Conflict
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
 
-_TRIES = 10
+_TRIES = 100
+"""As of an update."""
 _AT_ONCE = 64
 
 

@@ -279,7 +279,8 @@ class Registry:
         underway: Underway | None = None
         if turn is not None and turn.is_awaited and self.hooks.may_overlap and (revision := store.next_revision):
             obj.place(revision, value)
-            underway = turn.pass_on(obj)
+            underway = Underway(self.cache.underway, obj)
+            turn.end()
         stands: CachedObject | None = None
         self.cache.expect(key, value, obj)
         try:

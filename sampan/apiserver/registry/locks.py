@@ -17,22 +17,24 @@ from sampan.store.base import Handed
 
 
 class Underway:
-    """A write that the store was handed: `object` is what will stand, at the revision it will have if all goes well."""
+    """A write that the store was handed: `object` is what will stand, at the revision it will have if all goes well.
 
-    __slots__ = ("_all", "_key", "_made", "handed", "object")
+    all_: those that are not settled, the newest of each key. There is one of each form that the objects are kept in, for who
+    handles another can do nothing with `object`."""
 
-    def __init__(self, all_: dict[str, Underway], key: str, obj: CachedObject) -> None:
+    __slots__ = ("_all", "_made", "handed", "object")
+
+    def __init__(self, all_: dict[str, Underway], obj: CachedObject) -> None:
         self._all = all_
-        self._key = key
         self._made: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self.handed = Handed()
         self.object = obj
-        all_[key] = self
+        all_[obj.key] = self
 
     def settle(self, *, made: bool) -> None:
         self._made.set_result(made)
-        if self._all.get(self._key) is self:
-            del self._all[self._key]
+        if self._all.get(self.object.key) is self:
+            del self._all[self.object.key]
 
     async def made(self) -> bool:
         """Whether it came about as foretold, once that is known. False also where it cannot be known."""
@@ -42,8 +44,6 @@ class Underway:
 class KeyLocks:
     def __init__(self) -> None:
         self.waiting: dict[str, deque[asyncio.Future[None]]] = {}
-        self.underway: dict[str, Underway] = {}
-        """The newest of each key that was passed on."""
 
     def hold(self, key: str) -> Turn:
         return Turn(self, key)
@@ -87,22 +87,11 @@ class Turn:
         return ended
 
     @property
-    def underway(self) -> Underway | None:
-        """What the writer before handed to the store, if that is not settled."""
-        return self._locks.underway.get(self._key)
-
-    @property
     def is_awaited(self) -> bool:
         return not self._ended and bool(self._locks.waiting[self._key])
 
     async def leave(self) -> None:
         self.end()
-
-    def pass_on(self, obj: CachedObject) -> Underway:
-        """Let the next have his turn, and build upon `obj`, which the store is being handed."""
-        underway = Underway(self._locks.underway, self._key, obj)
-        self.end()
-        return underway
 
     def end(self) -> None:
         """Let the next have his turn, before the work under the lock is done: for who waits long for somebody else."""

@@ -74,7 +74,7 @@ async def update(
     key = cache.key(namespace, name)
     async with registry.locks.hold(key) as turn:
         await registry.feed.catch_up()
-        base, current = _standing(registry, key, turn)
+        base, current = _standing(registry, key)
         for _ in range(_TRIES):
             if current is None:
                 raise registry.not_found(name)
@@ -98,13 +98,13 @@ async def update(
                 base, current = None, cache.objects.get(key)
             if await turn.again():  # all that were built upon what failed would else fail each other
                 await registry.feed.catch_up()
-                base, current = _standing(registry, key, turn)
+                base, current = _standing(registry, key)
         raise registry.modified(name)
 
 
-def _standing(registry: Registry, key: str, turn: Turn) -> tuple[Underway | None, CachedObject | None]:
+def _standing(registry: Registry, key: str) -> tuple[Underway | None, CachedObject | None]:
     """What the writer whose turn it is begins with: the object, and by what it comes to stand if that is underway."""
-    base = turn.underway
+    base = registry.cache.underway.get(key)
     return base, base.object if base is not None else registry.cache.objects.get(key)
 
 

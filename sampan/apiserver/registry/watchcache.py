@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from sampan.apiserver.registry.locks import Underway
 from sampan.apiserver.registry.objects import CachedObject, ObjectShape
 
 _SMALLEST_RING = 100
@@ -60,6 +61,8 @@ class WatchCache:
         self.ring_start = 0
         """Events with a greater revision are all in the ring."""
         self.capacity = _SMALLEST_RING
+        self.underway: dict[str, Underway] = {}
+        """By key, what is to stand once the store has made the writes that it was handed."""
         self._listeners: list[Listener] = []
         self._prepared: dict[tuple[str, bytes], CachedObject] = {}
 

@@ -11,7 +11,7 @@ from sampan.api.errors import StatusError
 from sampan.api.groups.core.configmap import RESOURCE
 from sampan.apiserver.negotiation import Form, negotiate
 from sampan.apiserver.registry.allocators import AddressPool, AllocationError, Exhausted, NumberPool, PortPool
-from sampan.apiserver.registry.locks import KeyLocks
+from sampan.apiserver.registry.locks import KeyLocks, Underway
 from sampan.apiserver.registry.objects import CachedObject, ObjectShape
 from sampan.apiserver.registry.watchcache import TooOld, WatchCache
 
@@ -94,27 +94,28 @@ def test_holders_of_a_key_take_turns_and_leave_nothing_behind() -> None:
 
 def test_a_turn_is_passed_on_with_what_is_underway_until_that_is_settled() -> None:
     async def scenario() -> None:
-        locks, found = KeyLocks(), CachedObject("k", "", "n", {}, (), b"")
+        locks, all_, found = KeyLocks(), dict[str, Underway](), CachedObject("k", "", "n", {}, (), b"")
 
         async def write(*, made: bool) -> None:
             async with locks.hold("k") as turn:
-                assert turn.underway is None and not turn.is_awaited
+                assert not all_ and not turn.is_awaited
                 await asyncio.sleep(0)
                 assert turn.is_awaited
-                underway = turn.pass_on(found)
+                underway = Underway(all_, found)
+                turn.end()
                 assert not turn.is_awaited
                 await asyncio.sleep(0)
                 underway.settle(made=made)
 
         async def follow() -> bool:
-            async with locks.hold("k") as turn:
-                assert turn.underway is not None and turn.underway.object is found
-                return await turn.underway.made()
+            async with locks.hold("k"):
+                assert all_["k"].object is found
+                return await all_["k"].made()
 
         for made in (True, False):
             _, heard = await asyncio.gather(write(made=made), follow())
             assert heard is made
-        assert not locks.waiting and not locks.underway
+        assert not locks.waiting and not all_
 
     asyncio.run(scenario())
 
