@@ -18,6 +18,12 @@ _NOT_ALLOWED_HERE = (
     r"^\.details\.(group|kind): .* \| -$|^\.kind: 'APIGroup' \| 'Status'$|^\.(name|versions|preferredVersion): .* \| -$"
 )
 
+_UNCONVERTED = r"/v2/namespaces/default/(failing|refusing|distrusted|hostles)s+"
+_FAILS_HERE = (
+    r"^(status|\.code): (404|422) \| 500$|^\.reason: '(NotFound|Invalid)' \| -$|"
+    r"^\.details: \{'name': '(none|bad|Bad)', .* \| -$"
+)
+
 KNOWN: tuple[tuple[str, str, str], ...] = (
     # (request, line of difference, why): regular expressions that must be found in both.
     (
@@ -123,6 +129,33 @@ KNOWN: tuple[tuple[str, str, str], ...] = (
     ("watch=true.*allowWatchBookmarks=x", r"^: \[.*'k8s\.io/initial-events-end': 'true'.* \| (?!.*BOOKMARK)", "the same"),
     ("customresourcedef", r"google\.protobuf\.Timestamp", "messages cannot be constructed here"),
     ("customresourcedef", r"^header warning: .*unrecognized format", "1.34 warns of formats it does not know"),
+    (
+        rf"(GET|DELETE) .*{_UNCONVERTED}/none$|POST .*{_UNCONVERTED}$",
+        rf"{_FAILS_HERE}|^\.message: '.* (\"none\" not found|is invalid: spec: Invalid value: no bad host)' \| ",
+        "one object that cannot be converted fails its whole version",
+    ),
+    (
+        rf"(POST .*{_UNCONVERTED}(\?dryRun=All)?|PATCH .*{_UNCONVERTED}/applied\?.*)$",
+        r"^\.message: [\"'](conversion webhook for \w+\.example\.com/v2, |Object \\'Kind\\' is).* \| "
+        r"[\"'](conversion webhook for \w+\.example\.com/v1, |Object \\'Kind\\' is)",
+        "the same, by the first of these objects",
+    ),
+    (
+        r"/reads|^in another form ",
+        r"managedFields\[\d\]\.fieldsV1\.f:spec\.f:at: - \| \{\}$|"
+        r"^\.metadata\.managedFields: (?!.*'f:at'.* \| ).* \| .*'f:at': \{\}",
+        "who owns a field that only another version has keeps it, as the webhook is not asked for it",
+    ),
+    (
+        r"^in another form PATCH .*dryRun=All$",
+        rf"^status: 409 \| 200$|{_STATUS_THERE}|{_OBJECT_HERE}",
+        "the same",
+    ),
+    (
+        r"^of another version PUT ",
+        r"^header warning: \['299 - \"unknown field .* \| None$",
+        "without the version's apiVersion nothing else is looked at",
+    ),
     (
         "customresourcedef",
         r"Required value[:'\"].* \| .*Required value: schemas are required",
