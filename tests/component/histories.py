@@ -124,9 +124,12 @@ class Story:
     def views(self, call: Call) -> list[tuple[int, View | None]]:
         return [(found.revision, found.view) for found in self._during(call)]
 
-    def _is_vague(self, call: Call) -> float:
-        """Who was told at which revision his write was made goes before."""
-        return 0 if revision_told(call) else call.ended
+    def _is_vague(self, call: Call) -> tuple[bool, bool, float]:
+        """Who was told at which revision his write was made goes before, and he who must have made it before him who may have
+        found it made."""
+        index = self._place.get(revision_told(call), 0)
+        found = self.versions[index]
+        return not index, call.does(found, found.view), call.ended
 
     def _tells(self, call: Call) -> bool:
         if call.status >= 400:
