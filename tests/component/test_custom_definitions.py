@@ -88,6 +88,14 @@ def test_a_definition_with_a_broken_bundle_is_not_established(api: Api) -> None:
     api(scenario)
 
 
+def test_a_webhook_that_says_nothing_is_none(api: Api) -> None:
+    async def scenario(served: Served) -> None:
+        made = await served.request("POST", DEFINITIONS, crd("Other", conversion={"strategy": "None", "webhook": {}}))
+        assert (made.status, made.tree["spec"]["conversion"]) == (201, {"strategy": "None"})
+
+    api(scenario)
+
+
 async def put_unchecked(served: Served, tree: Tree) -> Tree:
     """A definition as an older server may have left it in the store: new ones like it are refused."""
     name = tree["metadata"]["name"]

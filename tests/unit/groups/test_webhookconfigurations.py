@@ -100,6 +100,14 @@ def test_what_webhooks_get_by_default() -> None:
         (url("https://a/b?c=d"), [
             f'Invalid {CLIENT}.url: Invalid value: "c=d": query parameters are not permitted in the URL',
         ]),
+        (url("https://a:x/"), [
+            f'Required {CLIENT}.url: Required value: url must be a valid URL: parse "https://a:x/": '
+            f'invalid port ":x" after host{FORM}',
+        ]),
+        (url("https://a/%zz"), [
+            f'Required {CLIENT}.url: Required value: url must be a valid URL: parse "https://a/%zz": '
+            f'invalid URL escape "%zz"{FORM}',
+        ]),
         (service(name="", namespace="", port=0), [
             f"Required {CLIENT}.service.name: Required value: service name is required",
             f"Required {CLIENT}.service.namespace: Required value: service namespace is required",

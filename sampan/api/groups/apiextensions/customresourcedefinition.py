@@ -20,12 +20,22 @@ def _default(tree: Tree) -> None:
     if not names.get("listKind") and kind:
         names["listKind"] = f"{kind}List"
     conversion = spec.setdefault("conversion", {"strategy": "None"})
-    service = ((conversion.get("webhook") or {}).get("clientConfig") or {}).get("service")
-    if service is not None:
-        service.setdefault("port", 443)
+    webhook = conversion.get("webhook")
+    if webhook is not None:
+        _default_webhook(webhook)
+        if not webhook:
+            del conversion["webhook"]
     normalize(tree)
     if not tree.get("status", {}).get("storedVersions"):
         _store_version(tree)
+
+
+def _default_webhook(webhook: Tree) -> None:
+    client = webhook.get("clientConfig") or {}
+    if client.get("service") is not None:
+        client["service"].setdefault("port", 443)
+    if client.get("caBundle") == "":
+        del client["caBundle"]
 
 
 def _store_version(tree: Tree) -> None:

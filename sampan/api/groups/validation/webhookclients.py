@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
 
 from sampan.api import names
+from sampan.api.cel.libraries.gourls import UrlError, parse
 from sampan.api.errors import FieldError, invalid, required
 from sampan.api.resource import Tree
 
 _FORM = "; desired format: https://host[/path]"
+_authority_of = re.compile("(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?//([^/?#]*)").match
 
 
 def validate_webhook_url(url: str, path: str) -> list[FieldError]:
     try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        return [required(path, f'url must be a valid URL: parse "{url}": {error}{_FORM}')]
+        parts = parse(url)
+    except UrlError as error:
+        return [required(path, f"url must be a valid URL: {error}{_FORM}")]
     errors: list[FieldError] = []
     if parts.scheme != "https":
         errors.append(invalid(path, parts.scheme, f"'https' is the only allowed URL scheme{_FORM}"))
-    user, _at, host = parts.netloc.rpartition("@")
-    if not host:
+    if not parts.host:
         errors.append(invalid(path, "", f"host must be specified{_FORM}"))
-    if "@" in parts.netloc:
-        errors.append(invalid(path, user, "user information is not permitted in the URL"))
+    if "@" in _authority(url):
+        errors.append(invalid(path, parts.user, "user information is not permitted in the URL"))
     if parts.fragment:
         errors.append(invalid(path, parts.fragment, "fragments are not permitted in the URL"))
-    if parts.query:
-        errors.append(invalid(path, parts.query, "query parameters are not permitted in the URL"))
+    if parts.raw_query:
+        errors.append(invalid(path, parts.raw_query, "query parameters are not permitted in the URL"))
     return errors
+
+
+def _authority(url: str) -> str:
+    found = _authority_of(url)
+    return found[1] if found else ""
 
 
 def validate_webhook_service(service: Tree, path: str) -> list[FieldError]:
