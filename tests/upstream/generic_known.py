@@ -141,6 +141,27 @@ KNOWN: tuple[tuple[str, str, str], ...] = (
         "the same, by the first of these objects",
     ),
     (
+        r"^(service without|empty service).* /apis/apiextensions",
+        r"'Required value' \| 'Required value: service (name|namespace) is required'$|"
+        r"^\.message: .*service\.(name|namespace): Required value[,'\]].* \| .*Required value: service \w+ is required",
+        "1.34 says it without the words",
+    ),
+    (
+        "^number .*/customresourcedefinitions",
+        r"of type v1\.ConversionStrategyType['\"] \| .* of type string['\"]$",
+        "a string's type goes by no name",
+    ),
+    (
+        "/customresourcedefinitions",
+        r"Invalid value: \"aGVsbG8=\": unable to load root .* \| .*Invalid value: <value>: unable to load root",
+        "1.33 prints the bytes",
+    ),
+    (
+        "^broken bundle ",
+        rf"^status: 422 \| 200$|{_STATUS_THERE}|{_OBJECT_HERE}",
+        "that a certificate is one is found with the first call",
+    ),
+    (
         r"/reads|^in another form ",
         r"managedFields\[\d\]\.fieldsV1\.f:spec\.f:at: - \| \{\}$|"
         r"^\.metadata\.managedFields: (?!.*'f:at'.* \| ).* \| .*'f:at': \{\}",
