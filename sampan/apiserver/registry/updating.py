@@ -83,18 +83,17 @@ async def update(
                 found = await attempt.make(change, must_match)
                 if base is None or (found is not current and not by.dry_run) or await base.made():
                     return found
+                base, current = None, cache.objects.get(key)
             except Conflict as error:
                 # Another server was first, or what this was built upon is not there. A client that insists on a revision hears
                 # of it when `change` is done again.
                 entry = error.current
                 base, current = None, cache.shape.load(key, entry.revision, entry.value) if entry else None
-            except StoreUnavailable:  # what was to be written may be
+            except StoreUnavailable:  # what was to be written may be stored all the same
                 raise
             except Exception:
                 if base is None or await base.made():
                     raise
-                base, current = None, cache.objects.get(key)
-            else:
                 base, current = None, cache.objects.get(key)
             if await turn.again():  # all that were built upon what failed would else fail each other
                 await registry.feed.catch_up()
