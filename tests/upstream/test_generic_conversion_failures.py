@@ -10,6 +10,7 @@ from tests.upstream.generic_schemas import Tree, thing
 from tests.upstream.generic_webhook import Converter, Converting, Fault, converting, each_object, saying
 from tests.upstream.generic_wire import JSON_PATCH, Side
 from tests.upstream.test_generic_conversion import in_version, of_versions, one, two
+from tests.upstream.test_generic_reads import PARTIAL_LIST, TABLE
 
 __all__ = ["both", "converting"]
 
@@ -160,5 +161,67 @@ def test_a_webhook_that_cannot_be_reached_fails_each_verb_alike(converting: Conv
         ):
             conversion = hook.conversion(**config)
             ask_everything(side, failing(side, hook, kind, None, conversion), kind)
+
+    converting(scenario)
+
+
+def test_lists_and_watches_of_what_cannot_be_converted_fail_alike(converting: Converting) -> None:
+    def scenario(side: Side, hook: Converter) -> None:
+        path = failing(side, hook, "Broken", FAULTS["Failing"])
+        shown = in_version(path, "v2")
+        # At revision 0 upstream goes on showing what there was before, for as long as it does not begin anew.
+        for query in ({}, {"limit": "1"}, {"labelSelector": "name=a"}):
+            side.get(shown, **query)
+        side.get(shown, headers={"Accept": TABLE})
+        side.get(shown, headers={"Accept": PARTIAL_LIST})
+        side.delete(shown)
+        hook.fault = None
+        side.until(shown, lambda reply: reply.status == 200)
+        start = side.ask("GET", shown).revision
+        hook.fault = FAULTS["Failing"]
+        side.patch(f"{path}/a", {"spec": {"at": "x:1"}})
+        side.watch(shown, note="from there", resourceVersion=start)
+        side.delete(f"{path}/b")
+        side.watch(shown, note="from there on", resourceVersion=start)
+        side.watch(path, note="stored", resourceVersion=start)
+
+    converting(scenario)
+
+
+def test_metadata_that_may_change_changes_alike(converting: Converting) -> None:
+    def scenario(side: Side, hook: Converter) -> None:
+        path = failing(side, hook, "Relabelled", None)
+        shown = in_version(path, "v2")
+        for name, changes in (
+            ("labels", {"labels": {"a": "b"}}),
+            ("annotations", {"annotations": {"a": "b"}}),
+            ("neither", {"labels": None, "annotations": None}),
+            ("the rest", {"finalizers": ["a.com/b"], "generation": 9, "resourceVersion": "7", "managedFields": []}),
+            ("unknown", {"other": 1}),
+        ):
+            hook.fault = metadata(**changes)
+            tree = two("Relabelled", name.replace(" ", "-"))
+            side.create(shown, tree, note=name)
+            one_ = f"{shown}/{tree['metadata']['name']}"
+            side.get(one_, note=name)
+            side.patch(one_, {"spec": {"port": "8"}}, note=name)
+            side.get(one_.replace("/v2/", "/v1/"), note=name)
+        side.until(shown, lambda reply: reply.status == 200)
+
+    converting(scenario)
+
+
+def test_a_collection_goes_alike_through_a_version_that_is_not_stored(converting: Converting) -> None:
+    def scenario(side: Side, hook: Converter) -> None:
+        path = failing(side, hook, "Collected", None)
+        shown = in_version(path, "v2")
+        for name in "cde":
+            side.create(shown, two("Collected", name))
+        side.delete(shown, fieldSelector="spec.host=c")
+        side.delete(shown, labelSelector="name in (a,d)", dryRun="All")
+        side.delete(shown, labelSelector="name in (a,d)")
+        side.delete(shown, limit="1")
+        side.delete(shown)
+        side.get(path)
 
     converting(scenario)
