@@ -50,9 +50,14 @@ class Relay:
         for source, sink in ((near, far), (far, near)):
             threading.Thread(target=self._pass, args=(source, sink), daemon=True).start()
 
+    def _is_open(self, connection: socket.socket) -> bool:
+        """Not since `turn`: all end at once, or who lost one would ask again on the next to be cut."""
+        with self._lock:
+            return connection in self._open
+
     def _pass(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            while data := source.recv(65536):
+            while (data := source.recv(65536)) and self._is_open(source):
                 sink.sendall(data)
         with self._lock:
             self._open -= {source, sink}
