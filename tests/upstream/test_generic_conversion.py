@@ -228,6 +228,9 @@ def test_another_storage_version_is_taken_alike(converting: Converting) -> None:
         side.update(f"{shown}/a", again.tree)
         side.patch(f"{path}/b", {"spec": {"note": "x"}})
         side.until(shown, is_there)
+        # Upstream may have written these as it did before it took note of the change.
+        for last in "cd":
+            side.patch(f"{shown}/{last}", {"spec": {"note": "moved"}})
         side.patch(name, {"spec": {"versions": [version("v1", storage="v2", served=False), version("v2", storage="v2")]}})
         side.gone(path)
         side.get(f"{path}/a")
@@ -237,6 +240,5 @@ def test_another_storage_version_is_taken_alike(converting: Converting) -> None:
         side.patch(name, {"spec": {"versions": [version("v2", storage="v2")]}})
         side.until(name, lambda reply: len(reply["spec"]["versions"]) == 1)
         side.until(shown, is_there)
-        side.note("asked of Switched", hook.asked("Switched"))
 
     converting(scenario)
