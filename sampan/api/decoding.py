@@ -19,6 +19,7 @@ from sampan.api.errors import StatusError, bad_request
 from sampan.api.fasttypes import convert_checked, type_for
 from sampan.api.schema import Schema
 from sampan.api.slowcheck import Repeating, Walk, kind_of, unrepeated
+from sampan.lib.decoders import make_decoder
 
 Tree = dict[str, Any]
 _TOO_DEEP: Final = "exceeded max depth"
@@ -172,15 +173,20 @@ class Decoder:
 
     @cached_property
     def type(self) -> Any:
-        """The msgspec type of what needs no second look."""
-        return self.make_type()
+        """The msgspec type of what needs no second look, as `msgspec.convert` takes it from any thread."""
+        return self._typed[0]
 
     def make_type(self) -> Any:
         return type_for(self.schema)
 
     @cached_property
     def _fast(self) -> msgspec.json.Decoder[Any]:
-        return msgspec.json.Decoder(self.type, dec_hook=convert_checked)
+        return self._typed[1]
+
+    @cached_property
+    def _typed(self) -> tuple[Any, msgspec.json.Decoder[Any]]:
+        made = self.make_type()
+        return made, make_decoder(made, convert_checked)
 
     def admit(self, body: bytes, *, yaml: bool, kind: str, version: str) -> Admitted:
         """See `Schema.admit`."""

@@ -32,13 +32,16 @@ class _Document(msgspec.Struct):
     definitions: dict[str, msgspec.Raw] = msgspec.field(name="$defs")
 
 
+_decode: Final = msgspec.json.Decoder(_Document).decode
+
+
 @lru_cache(maxsize=1)
 def _definitions() -> dict[str, msgspec.Raw]:
     # Only the package's place is wanted: importing it would load a JSON-schema validator that nothing here uses.
     spec = importlib.util.find_spec("kubernetes_validate")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("the package kubernetes-validate, which carries the API's definitions, is not installed")
-    return msgspec.json.decode((Path(spec.origin).parent / _FILE).read_bytes(), type=_Document).definitions
+    return _decode((Path(spec.origin).parent / _FILE).read_bytes()).definitions
 
 
 def names() -> KeysView[str]:

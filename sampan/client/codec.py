@@ -15,6 +15,7 @@ from msgspec import Raw, Struct, field
 
 from sampan.api.types.base import API, read_time
 from sampan.api.types.meta_v1 import ListMeta, ObjectMeta
+from sampan.lib.decoders import make_decoder
 
 
 class Object(Protocol):
@@ -55,7 +56,7 @@ def partial(api: API) -> type[PartialObject]:
 
 @cache
 def _decoder(cls: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(cls, dec_hook=read_time)
+    return make_decoder(cls, read_time)
 
 
 def decode(cls: type[S], data: bytes | Raw) -> S:

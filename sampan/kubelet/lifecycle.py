@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from sampan.api.types.core_v1 import ConfigMap, LifecycleHandler, Pod, Secret, Service
+from sampan.client.codec import decode
 from sampan.client.events import EventRecorder
 from sampan.client.informer import Informer
 from sampan.lib.clock import Clock
@@ -294,7 +293,7 @@ def _pre_stop(pod: Pod, container: ContainerState) -> LifecycleHandler | None:
     if spec is not None:
         return spec.lifecycle.preStop if spec.lifecycle else None
     text = container.status.annotations.get(labels.PRE_STOP, "")
-    return msgspec.json.decode(text, type=LifecycleHandler) if text else None
+    return decode(LifecycleHandler, text.encode()) if text else None
 
 
 async def _run_pre_stop(

@@ -9,7 +9,8 @@ import asyncio
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple, TypeVar
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -37,6 +38,7 @@ from sampan.apiserver.user import User
 from sampan.apiserver.webhooks.resolve import SERVICE_NAME, ready_places
 from sampan.client.transport import HTTPResponse, Transport
 from sampan.lib.clock import rfc3339
+from sampan.lib.decoders import make_decoder
 from sampan.lib.log import get_logger
 from sampan.lib.tasks import Tasks
 
@@ -233,10 +235,16 @@ async def _resources(transport: Transport, group: str, version: str) -> Sequence
     return legacy_resources(legacy.resources or ()) if legacy.kind == "APIResourceList" else None
 
 
+@cache
+def _decoder(form: Any) -> msgspec.json.Decoder[Any]:
+    return make_decoder(form)
+
+
 async def _read(transport: Transport, path: str, form: type[T], accept: str = "application/json") -> T:
     """The document at a path; an empty one where there is none, or none of that form."""
     try:
         answer = await _get(transport, path, accept)
-        return msgspec.json.decode(answer.body, type=form) if answer.status == 200 else form()
+        found: T = _decoder(form).decode(answer.body) if answer.status == 200 else form()
+        return found
     except (ConnectionError, TimeoutError, StatusError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return form()
