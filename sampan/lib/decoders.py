@@ -1,8 +1,8 @@
 """msgspec's decoders, made by one thread at a time.
 
 What msgspec knows of a struct is shared by all decoders of it, and there for others before it is whole, for its annotations
-are Python to be run. Two threads that make decoders at once, such as those of two clusters in one process, would end the process.
-Once it is whole, any number of threads may decode.
+are Python to be run. Two threads that make decoders at once, such as those of two clusters in one process, would end it.
+Once all is known, any number of threads may decode.
 """
 
 from __future__ import annotations

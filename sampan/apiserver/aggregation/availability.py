@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -244,7 +244,7 @@ async def _read(transport: Transport, path: str, form: type[T], accept: str = "a
     """The document at a path; an empty one where there is none, or none of that form."""
     try:
         answer = await _get(transport, path, accept)
-        found: T = _decoder(form).decode(answer.body) if answer.status == 200 else form()
+        found: T = _decoder(cast(Any, form)).decode(answer.body) if answer.status == 200 else form()
         return found
     except (ConnectionError, TimeoutError, StatusError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return form()
