@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from sampan.api.apply.ownership import Raw
-from sampan.api.errors import Forgiven, GoText, invalid, invalid_object
+from sampan.api.errors import Forgiven, GoText, StatusError, invalid, invalid_object
 from sampan.api.groups.validation.metadata import validate_metadata_update
 from sampan.api.resource import Tree
 from sampan.apiserver.admission.chain import UPDATE, Attributes
@@ -23,7 +23,7 @@ from sampan.apiserver.registry.locks import Turn, Underway
 from sampan.apiserver.registry.metadata import AFTER_ADMISSION, continue_metadata, drop_repeated_owners
 from sampan.apiserver.registry.objects import CachedObject
 from sampan.apiserver.registry.ownership import are_same, put, take
-from sampan.store.base import Conflict, StoreUnavailable
+from sampan.store.base import Conflict
 
 if TYPE_CHECKING:
     from sampan.apiserver.registry.generic import Caller, Part, Registry
@@ -89,9 +89,7 @@ async def update(
                 # of it when `change` is done again.
                 entry = error.current
                 base, current = None, cache.shape.load(key, entry.revision, entry.value) if entry else None
-            except StoreUnavailable:  # what was to be written may be stored all the same
-                raise
-            except Exception:
+            except (StatusError, _BuiltOnNothing):  # but no failure of the store: what was to be written may stand all the same
                 if base is None or await base.made():
                     raise
                 base, current = None, cache.objects.get(key)
