@@ -1,7 +1,7 @@
 """Large bodies that take long to decode: in a thread, so that the event loop goes on answering everybody else.
 
 An object that the fast pass takes stays on the loop: that is C all through, which no thread would do beside the loop. What is
-left (patches, YAML, protobuf, odd or broken JSON) is Python, of which a thread lets go every few milliseconds. One thread is for
+left (patches, YAML, protobuf, broken JSON) is Python, of which a thread lets go every few milliseconds. One thread is for
 all servers of the process, as there is one interpreter lock for it: a second would take nobody's turn but the loop's. Large
 bodies wait for each other instead, and who gives up waiting is passed over.
 """
