@@ -81,7 +81,7 @@ class Kubectl:
         return result.err.strip()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plane() -> Iterator[Cluster]:
     with Cluster(nodes=1) as cluster:
         yield cluster

@@ -1,4 +1,4 @@
-"""One cluster for the tests that only look at objects of their own namespace."""
+"""One cluster for the tests of a module that only look at objects of their own namespace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sampan.testing import Cluster
 Tree = dict[str, Any]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def shared() -> Iterator[Cluster]:
     with Cluster() as running:
         yield running

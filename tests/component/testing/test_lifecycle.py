@@ -57,6 +57,8 @@ def _is_open(fd: str) -> bool:
 
 @pytest.fixture
 def residue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Residue:
+    others = [thread.name for thread in threading.enumerate() if thread.name == "the cluster"]
+    assert others == [], "what another cluster opens meanwhile would be taken for what was left"
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     uvloop.run(asyncio.sleep(0))  # the first loop of a process opens a pipe for signals that all later ones share
     return Residue(tmp_path)
