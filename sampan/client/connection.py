@@ -165,6 +165,7 @@ class ClientConnection(asyncio.Protocol):
         if self._head_done and self._until_close and error is None:
             self._finish()
         self._fail(ConnectionResetError(f"connection lost: {error}" if error else "the server closed the connection"))
+        del self._parser  # it refers back, and what TLS holds for a connection is much to leave to the collector
 
     def _fail(self, error: ConnectionError) -> None:
         if self._lost is None:

@@ -119,6 +119,7 @@ class Connection(Receiving):
             self._linger.cancel()
         self._queue.clear()
         self._discarding = True
+        del self._parser  # it refers back, and what TLS holds for a connection is much to leave to the collector
         self._server.lost(self)
 
     def pause_writing(self) -> None:

@@ -138,10 +138,12 @@ class HTTPServer:
             await self.clock.sleep(TICK_SECONDS)
             self.tick = self.clock.monotonic()
             self.heads.clear()
-            for connection in list(self.connections):
-                connection.check(
-                    self.tick, self._timeouts.idle, self._timeouts.header, self._timeouts.body, self._timeouts.write
-                )
+            self._check()
+
+    def _check(self) -> None:
+        limits = self._timeouts
+        for connection in list(self.connections):
+            connection.check(self.tick, limits.idle, limits.header, limits.body, limits.write)
 
 
 def _listening_socket(host: str, port: int) -> socket.socket:

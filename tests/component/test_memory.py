@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import ssl
 import tracemalloc
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 import uvloop
 
 from sampan.apiserver.registry.objects import CachedObject
 from sampan.client.config import ClientConfig
+from sampan.client.connection import ClientConnection
 from sampan.client.transport import Transport
 from sampan.lib.clock import RealClock
+from sampan.lib.httpconnection import Connection
 from sampan.store.base import StoreUnavailable
 from sampan.store.memory import MemoryStore
 from tests.component.conftest import Api, Served
+from tests.component.streaming import Cluster, on_node, run_spdy
 
 TIMES, LONG = 10, 500_000
 
@@ -105,3 +110,80 @@ def test_objects_that_could_not_be_stored_are_forgotten(api: Api) -> None:
             assert objects() < before + 50, "what a server that has just begun writes itself"
 
     uvloop.run(main())
+
+
+async def _create(client: Transport) -> None:
+    assert (await client.request("POST", "/api/v1/namespaces", body=b'{"metadata": {"generateName": "a-"}}')).status == 201
+
+
+async def _refuse(client: Transport) -> None:
+    assert (await client.request("POST", "/api/v1/namespaces", body=b'{"metadata": {"name": "A"}}')).status == 422
+
+
+async def _list(client: Transport) -> None:
+    assert (await client.request("GET", "/api/v1/namespaces")).status == 200
+
+
+async def _watch(client: Transport) -> None:
+    async with client.stream("GET", "/api/v1/namespaces", query={"watch": "true"}) as events:
+        assert await anext(aiter(events))
+
+
+async def _watch_in_vain(client: Transport) -> None:
+    async with client.stream("GET", "/api/v1/pods", query={"watch": "true"}) as events:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await events.read()
+
+
+async def _break_off(client: Transport) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await client.request("GET", "/api/v1/pods", query={"watch": "true"})
+
+
+async def _left_to_the_collector(connect: Callable[[], Awaitable[None]]) -> int:
+    """How many connections, of both sides, wait for the collector when some have come and gone."""
+
+    def there() -> int:
+        return sum(isinstance(thing, (Connection, ClientConnection, ssl.SSLObject)) for thing in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = there()
+        for _ in range(10):
+            await connect()
+        async with asyncio.timeout(10):
+            while (left := there() - before) in range(1, 10):
+                await asyncio.sleep(0.01)  # for the server to hear that they are gone
+        return left
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("ask", [_create, _refuse, _list, _watch, _watch_in_vain, _break_off])
+def test_a_connection_that_is_gone_holds_no_memory(api: Api, ask: Callable[[Transport], Awaitable[None]]) -> None:
+    async def scenario(server: Served) -> None:
+        async def connect() -> None:
+            async with Transport(server.admin) as client:
+                await ask(client)
+
+        await connect()
+        assert await _left_to_the_collector(connect) <= 0
+
+    api(scenario)
+
+
+def test_a_stream_that_is_over_holds_no_memory(api: Api, tmp_path: Path) -> None:
+    async def scenario(cluster: Cluster) -> None:
+        async def connect() -> None:
+            query = [("stdout", "true"), ("stderr", "true"), ("command", "echo")]
+            async with cluster.spdy("pods/web/exec", query, "v4.channel.k8s.io") as session:
+                await run_spdy(session)
+
+        await cluster.add_pod("app")
+        await connect()
+        assert await _left_to_the_collector(connect) <= 0
+
+    on_node(api, tmp_path, scenario)
