@@ -130,7 +130,7 @@ def _long(stream: Stream, key: _Key, found: _Children, started: float) -> Stream
     if key[0] != "WATCH":
         found.done(stream.status, started)
         return stream
-    produce = stream.produce
+    produce, status = stream.produce, stream.status
     gauge = WATCHES.labels(*key)
 
     async def counted(sink: Any) -> None:
@@ -139,7 +139,7 @@ def _long(stream: Stream, key: _Key, found: _Children, started: float) -> Stream
             await produce(sink)
         finally:
             gauge.dec()
-            found.done(stream.status, started)
+            found.done(status, started)
 
     stream.produce = counted
     return stream
