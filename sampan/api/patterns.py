@@ -24,7 +24,8 @@ def _options(most_bytes: int) -> Any:
 
 _OPTIONS: Final = _options(64 << 20)
 _SMALL: Final = _options(256 << 10)
-"""For finding out that a pattern is larger than that, which takes a millisecond; to compile it may take half a second."""
+"""For finding out that a pattern is larger than that, which takes a millisecond; to compile it may take half a second. Not to
+search with: what RE2 remembers of texts must fit in there, too."""
 
 
 class PatternError(ValueError):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,6 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 STREAMING = pytest.mark.parametrize("streaming", [True, False], ids=["streaming lists", "lists in pages"])
-
-
 EACH = [resource for resource in builtin() if path_of(resource).replace("/namespaces/default", "") in PLACES.values()]
 
 
@@ -59,6 +58,17 @@ def two(tmp_path: Path) -> Iterator[Two]:
         etcd.stop()
 
 
+@contextmanager
+def informed(two: Two, streaming: bool) -> Iterator[tuple[Informers, Callable[[], set[str]]]]:
+    """Informers that know what the first server has, some of it by their watches; and what they have told since then."""
+    stir(two.first, "before")
+    with two.informers(streaming=streaming) as informers:
+        stir(two.first, "known")
+        converged(informers, two.first)
+        known = len(informers.events)
+        yield informers, lambda: {event["what"] for event in informers.events[known:]}
+
+
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_informers_are_told_by_one_server_what_another_writes(two: Two, way: dict[str, str]) -> None:
     stir(two.first, "before")
@@ -73,28 +83,19 @@ def test_informers_are_told_by_one_server_what_another_writes(two: Two, way: dic
 
 @STREAMING
 def test_informers_go_on_with_the_other_server(two: Two, streaming: bool) -> None:
-    stir(two.first, "before")
-    with two.informers(streaming=streaming) as informers:
-        stir(two.first, "known")
-        converged(informers, two.first)
-        known = len(informers.events)
+    with informed(two, streaming) as (informers, later):
         for number, server in enumerate((two.second, two.first, two.second)):
             two.relay.turn(server.port)
             stir(two.first if number % 2 else two.second, f"turn-{number}")
             converged(informers, server)
-        later = {event["what"] for event in informers.events[known:]}
         # What the other knows by its own watch of etcd is the same history: nothing is listed anew.
-        assert not later & {"resync", "vanished"}
+        assert not later() & {"resync", "vanished"}
         assert unexpected(informers) == []
 
 
 @STREAMING
 def test_informers_go_on_when_a_server_was_killed(two: Two, streaming: bool) -> None:
-    stir(two.first, "before")
-    with two.informers(streaming=streaming) as informers:
-        stir(two.first, "known")
-        converged(informers, two.first)
-        known = len(informers.events)
+    with informed(two, streaming) as (informers, later):
         two.first.kill()
         two.relay.turn(two.second.port)
         stir(two.second, "alone")
@@ -104,32 +105,25 @@ def test_informers_go_on_when_a_server_was_killed(two: Two, streaming: bool) -> 
         stir(two.second, "after")
         converged(informers, two.first)
         assert truth(two.first) == truth(two.second)
-        assert not {event["what"] for event in informers.events[known:]} & {"resync", "vanished"}
+        assert not later() & {"resync", "vanished"}
         assert unexpected(informers) == []
 
 
 @STREAMING
 def test_watches_outlive_a_compaction(two: Two, streaming: bool) -> None:
-    stir(two.first, "before")
-    with two.informers(streaming=streaming) as informers:
-        stir(two.first, "known")
-        converged(informers, two.first)
-        known = len(informers.events)
+    with informed(two, streaming) as (informers, later):
         for number in range(3):
             stir(two.second, f"round-{number}")
             two.second.compact()
             stir(two.first, f"later-{number}")
         converged(informers, two.first)
-        assert not {event["what"] for event in informers.events[known:]} & {"resync", "vanished", "watch-error"}
+        assert not later() & {"resync", "vanished", "watch-error"}
         assert informers.text() == ""
 
 
 @STREAMING
 def test_informers_list_anew_at_a_server_that_began_after_what_they_know(two: Two, streaming: bool) -> None:
-    stir(two.first, "before")
-    with two.informers(streaming=streaming) as informers:
-        stir(two.first, "known")
-        converged(informers, two.first)
+    with informed(two, streaming) as (informers, _):
         informers.handle.send_signal(signal.SIGSTOP)
         stir(two.second, "unseen")
         two.second.delete(f"{SPACE}/configmaps/before-1")

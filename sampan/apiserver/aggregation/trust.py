@@ -24,9 +24,9 @@ from sampan.store.base import StoreUnavailable
 NAMESPACE, NAME = "kube-system", "extension-apiserver-authentication"
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 60.0
 _BUNDLES = ("client-ca-file", "requestheader-client-ca-file")
+_certificates = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?").findall
 
 log = get_logger("apiserver")
-_certificates = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?").findall
 
 
 async def publish_trust(context: Context) -> None:

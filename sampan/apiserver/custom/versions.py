@@ -20,7 +20,6 @@ from sampan.apiserver.custom.plan import Plan
 from sampan.apiserver.custom.shape import OutdatedObject, trim
 from sampan.apiserver.registry.feed import Feed
 from sampan.apiserver.registry.generic import Registry
-from sampan.apiserver.registry.locks import Turn, Underway
 from sampan.apiserver.registry.objects import CachedObject, ObjectShape
 from sampan.apiserver.registry.registries import make_hub
 from sampan.apiserver.registry.watchcache import WatchCache
@@ -222,47 +221,22 @@ class VersionRegistry(Registry):
         super().__init__(resource, cache, feed, stored.admission, locks=stored.locks)
         self._codec = codec
 
-    async def _store_new(self, key: str, tree: Tree, dry_run: bool) -> CachedObject:
-        obj = await super()._store_new(key, tree, dry_run)
-        if not dry_run:
-            return await self._stored(obj)
-        value, found = await self._read_back(obj)
-        found.preview(value)
-        return found
-
-    async def write(
-        self,
-        current: CachedObject,
-        tree: Tree,
-        dry_run: bool = False,
-        *,
-        base: Underway | None = None,
-        turn: Turn | None = None,
-    ) -> CachedObject:
-        obj = await super().write(current, tree, dry_run, base=base, turn=turn)
-        if not dry_run:
-            return await self._stored(obj)
-        value, found = await self._read_back(obj)
-        found.place(current.revision, value)
-        return found
-
-    async def _stored(self, obj: CachedObject) -> CachedObject:
-        """What a write has made of `obj`."""
+    async def _settled(self, obj: CachedObject, revision: int, value: bytes) -> CachedObject:
+        stands = await super()._settled(obj, revision, value)
         cached = self.cache.objects.get(obj.key)
-        if cached is obj:
-            return obj
+        if cached is stands:
+            return stands
         # It came back as another, so nothing will take what was prepared.
-        self.cache.unexpect(obj.key, self.cache.shape.encode(obj.tree()))
-        if cached is not None and cached.revision == obj.revision:
+        self.cache.unexpect(obj.key, value)
+        if cached is not None and cached.revision == revision:
             return cached
-        value, found = await self._read_back(obj)
-        found.place(obj.revision, value)
+        read, found = await self._foreseen(value, obj)
+        found.place(revision, read)
         return found
 
-    async def _read_back(self, obj: CachedObject) -> tuple[bytes, CachedObject]:
-        """The value, and its object, which is placed nowhere yet."""
-        value = await self._codec.read_back(self.cache.shape.encode(obj.tree()))
-        return value, self.cache.shape.draft(obj.key, _decode(value))
+    async def _foreseen(self, value: bytes, obj: CachedObject) -> tuple[bytes, CachedObject]:
+        read = await self._codec.read_back(value)
+        return read, self.cache.shape.draft(obj.key, _decode(read))
 
 
 class VersionFeed(Feed):

@@ -20,13 +20,12 @@ from sampan.apiserver.registry.metadata import timestamp
 from sampan.apiserver.registry.objects import CachedObject
 from sampan.apiserver.registry.options import DeleteOptions, ListOptions
 from sampan.apiserver.registry.selection import Selection
+from sampan.apiserver.registry.updating import TRIES
 from sampan.store.base import Conflict
 
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
 
-_TRIES = 100
-"""As of an update."""
 _AT_ONCE = 64
 
 
@@ -48,7 +47,7 @@ async def delete(
     async with registry.locks.hold(key) as turn:
         await registry.feed.catch_up()
         current = registry.cache.objects.get(key)
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             if current is None:
                 raise registry.not_found(name)
             old = registry.tree_of(current)

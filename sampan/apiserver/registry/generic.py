@@ -215,6 +215,7 @@ class Registry:
             raise self._exists(key, tree)
         value, obj = self.encode(key, tree)
         if dry_run:
+            value, obj = await self._foreseen(value, obj)
             obj.preview(value)
             return obj
         self.cache.expect(key, value, obj)
@@ -226,6 +227,10 @@ class Registry:
                 raise self._exists(key, tree) from None
             raise
         return await self._settled(obj, revision, value)
+
+    async def _foreseen(self, value: bytes, obj: CachedObject) -> tuple[bytes, CachedObject]:
+        """What would be read if `value` were stored, and its object, which is placed nowhere yet."""
+        return value, obj
 
     def _exists(self, key: str, tree: Tree) -> StatusError:
         resource, meta = self.resource, tree["metadata"]
@@ -274,6 +279,7 @@ class Registry:
         key, store = current.key, self.feed.store
         value, obj = self.encode(key, tree)
         if dry_run:
+            value, obj = await self._foreseen(value, obj)
             obj.place(current.revision, value)
             return obj
         underway: Underway | None = None

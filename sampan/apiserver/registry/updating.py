@@ -28,7 +28,7 @@ from sampan.store.base import Conflict
 if TYPE_CHECKING:
     from sampan.apiserver.registry.generic import Caller, Part, Registry
 
-_TRIES = 100
+TRIES = 100
 """Each lost one is a write of another server's that was made; upstream tries without end."""
 
 
@@ -75,7 +75,7 @@ async def update(
     async with registry.locks.hold(key) as turn:
         await registry.feed.catch_up()
         base, current = _standing(registry, key)
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             if current is None:
                 raise registry.not_found(name)
             attempt = _Attempt(registry, current, base, turn, by, part, face)
