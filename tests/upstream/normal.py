@@ -12,7 +12,7 @@ Tree = dict[str, Any]
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _SUFFIX = re.compile(r"(?<=enerated-)[a-z0-9]{5}\b|(?<=kube-api-access-)[a-z0-9]{5}\b")
-_CHOSEN_ADDRESS = re.compile(r"\b10\.(9[6-9]|1(0\d|1[01]))\.(?!0\.)\d+\.\d+\b")
+_CHOSEN_ADDRESS = re.compile(r"\b10\.(?!96\.0\.)(9[6-9]|1(0\d|1[01]))\.\d+\.\d+\b")
 _CHOSEN_PORT = re.compile(r"(?<=:)3[0-2]\d{3}(?=/(?:TCP|UDP|SCTP))")
 _GO_VALUE = re.compile(r"(?:\[\]|map\[[\w.]+\]|&)?[\w.*]*(?:\{|\(nil\))")
 _VALUE = re.compile("(?:Invalid|Duplicate) value: ")
