@@ -79,6 +79,7 @@ class Informer(Generic[T]):
         self._revision = ""
         self._want_newest = False
         self._failures = 0
+        self._reached = False
         for name, function in (indexers or {}).items():
             self._store.add_index(name, function)
 
@@ -86,6 +87,11 @@ class Informer(Generic[T]):
     def synced(self) -> bool:
         """Whether the first list is in. A kind the server does not serve counts as an empty list."""
         return self._synced.is_set()
+
+    @property
+    def current(self) -> bool:
+        """Whether it is synced and has reached the server since it last failed to."""
+        return self.synced and self._reached
 
     @property
     def resource_version(self) -> str:
@@ -152,6 +158,7 @@ class Informer(Generic[T]):
             self.cls, self._namespace, labels=self._labels, fields=self._fields, resource_version=since
         )  # fmt: skip
         self._failures = 0
+        self._reached = True
         self._want_newest = False
         self._replace(listed.items)
         self._revision = listed.resource_version
@@ -169,7 +176,9 @@ class Informer(Generic[T]):
             # A server that does not end it in time is gone without a word.
             async with asyncio.timeout(seconds + GRACE_SECONDS), aclosing(batches):
                 async for batch in batches:
-                    silent = False
+                    self._reached = True
+                    if batch:
+                        silent = False
                     for event in batch:
                         self._take(event)
         finally:
@@ -194,6 +203,7 @@ class Informer(Generic[T]):
     async def _back_off(self, error: Exception) -> None:
         seconds = min(FIRST_RETRY_SECONDS * 2 ** min(self._failures, 20), LONGEST_RETRY_SECONDS)
         self._failures += 1
+        self._reached = isinstance(error, StatusError) and error.code == 404
         note = log.warning if self._failures > 3 else log.debug
         note("list or watch failed", kind=self.cls.api.kind, state=self._state.value, error=str(error), tries=self._failures)
         await self._client.clock.sleep(seconds * random.uniform(0.75, 1.25))

@@ -60,7 +60,7 @@ async def watch_batches(
     bookmarks: bool = True,
     timeout_seconds: int = 0,
 ) -> AsyncGenerator[list[WatchEvent[T]], None]:
-    """As `watch`, in the batches that came in one read."""
+    """As `watch`, in the batches that came in one read; the first, empty, once the server has begun to answer."""
     query = {"watch": "true", **selection(labels, fields)}
     if resource_version:
         query["resourceVersion"] = resource_version
@@ -71,6 +71,7 @@ async def watch_batches(
     async with client.transport.stream("GET", cls.api.path(namespace), query=query, accept=list_accept(cls)) as stream:
         if stream.status >= 400:
             raise failure(stream.status, b"".join([chunk async for chunk in stream]))
+        yield []
         rest = b""
         async for chunk in stream:
             lines = (rest + chunk).split(b"\n")

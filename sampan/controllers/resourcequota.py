@@ -1,7 +1,8 @@
 """What a ResourceQuota's status says: what it allows, and what is used of that.
 
 Admission counts what is added; this controller counts what is there: when a quota is new or changed, when something that it
-counts is deleted or ends, and every five minutes in any case. Whatever discovery lists can be counted by `count/NAME.GROUP`.
+counts is deleted or ends, some seconds after admission added to it last, and every five minutes in any case. Whatever
+discovery lists can be counted by `count/NAME.GROUP`.
 After upstream's pkg/controller/resourcequota.
 """
 
@@ -38,6 +39,9 @@ QUIET_SECONDS = 0.1
 """How long nothing must have been added before what is there is counted: what was let in may not be stored yet, or not seen
 here. Who fills a quota is refused in the end, so that it gets quiet just when a recount is called for."""
 LONGEST_WAIT_SECONDS = 2.0
+CALM_SECONDS = 5.0
+"""After so long without an addition what is there is counted, too: an API server that dies between counting a write and storing
+it leaves a quota that counts too much, and no event tells of that."""
 WORKERS = 5
 _MEASURED = (Pod, Service, PersistentVolumeClaim)
 """Kinds of which more than their number counts."""
@@ -56,7 +60,7 @@ class ResourceQuotaController:
         self._usages: dict[str, tuple[str, Amounts]] = {}
         """By uid: the revision of an object, and what it used then."""
         self._charged: dict[Key, float] = {}
-        """When admission added to a quota last."""
+        """When admission added to a quota last, until that has been checked."""
         self._waiting: dict[Key, float] = {}
         """Since when a quota waits to be counted."""
         self._rediscovery = Rediscovery(factory)
@@ -73,6 +77,7 @@ class ResourceQuotaController:
             for number in range(WORKERS):
                 tasks.start(self._work(), f"resource-quota-{number}")
             tasks.start(self._resync(), "resource-quota-resync")
+            tasks.start(self._check_charges(), "resource-quota-charges")
             while True:
                 await self._rediscovery.due()
                 await self._follow_discovery()
@@ -82,6 +87,14 @@ class ResourceQuotaController:
             await self._clock.sleep(RESYNC_SECONDS)
             for quota in self._quotas.list():
                 self.queue.add(key_of(quota))
+
+    async def _check_charges(self) -> None:
+        while True:
+            await self._clock.sleep(CALM_SECONDS)
+            calm_since = self._clock.monotonic() - CALM_SECONDS
+            for key in [key for key, charged in self._charged.items() if charged <= calm_since]:
+                del self._charged[key]
+                self.queue.add(key)
 
     async def _follow_discovery(self) -> bool:
         """Count what is served now. Whether the server answered."""
@@ -198,7 +211,7 @@ class ResourceQuotaController:
         for (group, plural), informer in self._counted.items():
             evaluator = evaluator_for(group, plural)
             if names := evaluator.names(quota.spec.hard):
-                if not informer.synced:
+                if not informer.current:
                     return None
                 amounts = dict.fromkeys(names, ZERO)
                 for part in self._parts(evaluator, informer, quota.metadata.namespace, scopes):

@@ -160,9 +160,13 @@ def test_a_server_that_restarts_is_found_again() -> None:
                 told = note(informer)
                 tasks.start(informer.run(), "informer")
                 await until(lambda: told == ["+a"])
+                assert informer.current
+            await until(lambda: not informer.current)
+            assert informer.synced
             api.put(pod("b"))
             async with serving(api, port):
                 await until(lambda: told == ["+a", "+b"])
+                assert informer.current
                 await transport.close()
 
     run(work())
@@ -175,6 +179,7 @@ def test_a_kind_that_is_not_served_is_empty_until_it_is() -> None:
         api.answers = [failure(404, "NotFound")] * 2
         async with informing(api) as (informer, told):
             await informer.wait_synced()
+            assert informer.current
             assert informer.list() == []
             await until(lambda: told == ["+a"])
 

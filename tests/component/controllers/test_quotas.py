@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import msgspec
+import pytest
 import uvloop
 
 from sampan.api.errors import StatusError
@@ -26,6 +27,7 @@ from sampan.api.types.core_v1 import (
     VolumeResourceRequirements,
 )
 from sampan.api.types.meta_v1 import ObjectMeta
+from sampan.controllers import resourcequota
 from sampan.controllers.manager import ControllerManagerOptions
 from tests.component.conftest import Api
 from tests.component.controllers.test_garbage_collector import sent
@@ -205,5 +207,24 @@ def test_many_creates_at_once_fill_a_quota_and_no_more_while_others_delete(api: 
             await used(it, "few", count__secrets="25")
             await asyncio.gather(*(it.client.delete(Secret, f"s{n}", "default") for n in range(80) if answers[n]))
             await used(it, "few", count__secrets="0")
+
+    uvloop.run(scenario())
+
+
+def test_what_was_counted_and_never_stored_is_free_again_soon(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an API server leaves it that dies between the two."""
+    monkeypatch.setattr(resourcequota, "CALM_SECONDS", 0.2)
+
+    async def scenario() -> None:
+        async with world(api) as it:
+            await make_quota(it, "few", hard={"count/secrets": "2", "pods": "2"})
+            await used(it, "few", count__secrets="0", pods="0")
+            assert await make_secret(it, "stored")
+            counted = {"status": {"used": {"count/secrets": "2"}}}
+            await it.client.patch(ResourceQuota, "few", "default", counted, subresource="status")
+            assert not await make_secret(it, "refused")
+            await used(it, "few", count__secrets="1", pods="0")
+            assert await make_secret(it, "second")
+            await used(it, "few", count__secrets="2", pods="0")
 
     uvloop.run(scenario())
