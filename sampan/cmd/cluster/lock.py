@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from sampan.cmd.cluster.plan import RUN_ROOT, make_private
 
-FILE = RUN_ROOT / "lock"
+FILE = RUN_ROOT / ".lock"  # no name of a cluster
 
 
 @contextmanager
