@@ -141,6 +141,7 @@ class HTTPServer:
             self._check()
 
     def _check(self) -> None:
+        """In a frame of its own: the sweep would hold its last connection until the next."""
         limits = self._timeouts
         for connection in list(self.connections):
             connection.check(self.tick, limits.idle, limits.header, limits.body, limits.write)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sampan.cmd import up
-from sampan.cmd.cluster import cgroups, containerd, credentials, mounts, network, preflight, processes
+from sampan.cmd.cluster import cgroups, containerd, credentials, lock, mounts, network, preflight, processes
 from sampan.cmd.cluster import plan as plans
 from sampan.cmd.cluster.plan import ClusterPlan
 from sampan.cmd.cluster.shell import ClusterError
@@ -41,6 +41,11 @@ def test_interface_names_and_socket_paths_fit_the_kernels_limits() -> None:
 def test_an_impossible_plan_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"cannot name a cluster|nodes, not|not a TCP port"):
         replace(PLAN, **change)  # type: ignore[arg-type]
+
+
+def test_no_cluster_has_its_directory_where_the_lock_is() -> None:
+    with pytest.raises(ValueError, match="cannot name a cluster"):
+        replace(PLAN, name=lock.FILE.name)
 
 
 def test_a_plan_is_read_back_as_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

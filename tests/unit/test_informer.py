@@ -167,6 +167,10 @@ def test_a_server_that_restarts_is_found_again() -> None:
             async with serving(api, port):
                 await until(lambda: told == ["+a", "+b"])
                 assert informer.current
+            await until(lambda: not informer.current)
+            async with serving(api, port):
+                await until(lambda: informer.current)  # though nothing has happened since
+                assert told == ["+a", "+b"]
                 await transport.close()
 
     run(work())
