@@ -23,7 +23,7 @@ from sampan.api.errors import StatusError
 from sampan.api.types.base import API
 from sampan.api.types.meta_v1 import OwnerReference
 from sampan.client.codec import PartialObject, partial
-from sampan.client.discovery import Served, discover
+from sampan.client.discovery import Served
 from sampan.client.informer import Informer, InformerFactory
 from sampan.controllers.ownergraph import FOREGROUND, ORPHAN, Item, OwnerGraph, SlimObject, slim
 from sampan.controllers.rediscovery import Rediscovery
@@ -33,9 +33,11 @@ from sampan.lib.tasks import Tasks
 
 log = get_logger("garbage-collector")
 
-RETRY_SECONDS = 0.5
 WORKERS = 10
 LONGEST_RETRY_SECONDS = 30.0
+UNSEEN_SECONDS = 1.0
+"""When to look again at an object whose owner the server has and the graph has not yet: should the owner go before the graph
+hears of it, it will never hear of it."""
 IGNORED = frozenset((("", "events"), ("events.k8s.io", "events")))
 ABSENT_REMEMBERED = 500
 
@@ -64,8 +66,7 @@ class GarbageCollector:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while not await self._follow_discovery():
-            await self._clock.sleep(RETRY_SECONDS)
+        self._follow_discovery(await self._rediscovery.ask())
         for informer in list(self._informers.values()):
             await informer.wait_synced()
         async with Tasks() as tasks:
@@ -73,15 +74,10 @@ class GarbageCollector:
                 tasks.start(self._work(), f"garbage-collector-{number}")
             while True:
                 await self._rediscovery.due()
-                await self._follow_discovery()
+                self._follow_discovery(await self._rediscovery.ask())
 
-    async def _follow_discovery(self) -> bool:
-        """Watch what is served now; stop watching what is not. Whether the server answered."""
-        try:
-            served = await discover(self._client)
-        except (StatusError, OSError, TimeoutError, EOFError) as error:
-            log.warning("discovery failed", error=str(error))
-            return False
+    def _follow_discovery(self, served: Sequence[Served]) -> None:
+        """Watch what is served now; stop watching what is not."""
         wanted = {s.api for s in served if _is_collectable(s)}
         self._kinds = {(s.api.group, s.api.kind): s.api for s in served}
         for api in wanted - self._informers.keys():
@@ -92,7 +88,6 @@ class GarbageCollector:
             informer = self._informers.pop(api)
             if issubclass(informer.cls, SlimObject):  # else it is a controller's, who has to tell
                 self._factory.drop(informer)
-        return True
 
     async def _work(self) -> None:
         while True:
@@ -140,6 +135,8 @@ class GarbageCollector:
             return
         found = await self._classify(item, latest.metadata.ownerReferences)
         if found.solid:
+            if any(self._is_to_come(item, owner) for owner in found.solid):
+                self.queue.add_after(item.uid, UNSEEN_SECONDS)
             gone = {owner.uid for owner in (*found.dangling, *found.waiting)}
             if gone:
                 await self._drop_references(item, gone)
@@ -169,10 +166,16 @@ class GarbageCollector:
                 found.solid.append(owner)
         return found
 
+    def _is_to_come(self, item: Item, owner: OwnerReference) -> bool:
+        """Whether the graph does not have this owner, and will."""
+        return self.graph.owner_of(item, owner) is None and self._kind_of(owner) in self._informers
+
+    def _kind_of(self, owner: OwnerReference) -> API | None:
+        return self._kinds.get((owner.apiVersion.rpartition("/")[0], owner.kind))
+
     async def _owner(self, item: Item, owner: OwnerReference) -> PartialObject | None:
         """The owner as the server has it; None: it does not exist. Raises UnknownOwnerKind."""
-        group = owner.apiVersion.rpartition("/")[0]
-        api = self._kinds.get((group, owner.kind))
+        api = self._kind_of(owner)
         if api is None:
             raise UnknownOwnerKind(f"{owner.apiVersion} {owner.kind}")
         if api.namespaced and not item.namespace:

@@ -8,7 +8,7 @@ After upstream's pkg/controller/resourcequota.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,7 @@ from sampan.api.quota.scopes import Scope, scopes_of
 from sampan.api.quota.usage import IGNORED, Evaluator, evaluator_for
 from sampan.api.resource import Tree
 from sampan.api.types.core_v1 import PersistentVolumeClaim, Pod, ResourceQuota, ResourceQuotaStatus, Service
-from sampan.client.discovery import Served, discover
+from sampan.client.discovery import Served
 from sampan.client.informer import Informer, InformerFactory, Key, key_of
 from sampan.controllers.ownergraph import slim
 from sampan.controllers.rediscovery import Rediscovery
@@ -70,8 +70,7 @@ class ResourceQuotaController:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while not await self._follow_discovery():
-            await self._clock.sleep(RETRY_SECONDS)
+        self._follow_discovery(await self._rediscovery.ask())
         await self._quotas.wait_synced()
         async with Tasks() as tasks:
             for number in range(WORKERS):
@@ -80,7 +79,7 @@ class ResourceQuotaController:
             tasks.start(self._check_charges(), "resource-quota-charges")
             while True:
                 await self._rediscovery.due()
-                await self._follow_discovery()
+                self._follow_discovery(await self._rediscovery.ask())
 
     async def _resync(self) -> None:
         while True:
@@ -96,13 +95,8 @@ class ResourceQuotaController:
                 del self._charged[key]
                 self.queue.add(key)
 
-    async def _follow_discovery(self) -> bool:
-        """Count what is served now. Whether the server answered."""
-        try:
-            served = await discover(self._client)
-        except (StatusError, OSError, TimeoutError, EOFError) as error:
-            log.warning("discovery failed", error=str(error))
-            return False
+    def _follow_discovery(self, served: Sequence[Served]) -> None:
+        """Count what is served now."""
         wanted = {(s.api.group, s.api.plural): s.api for s in served if _is_countable(s)}
         for kind, api in wanted.items():
             if kind in _MEASURED_KINDS:
@@ -113,7 +107,6 @@ class ResourceQuotaController:
                 self._follow(*kind, informer)
         for kind in self._counted.keys() - wanted.keys() - _MEASURED_KINDS:
             del self._counted[kind]
-        return True
 
     def _follow(self, group: str, plural: str, informer: Informer[Any]) -> None:
         evaluator = evaluator_for(group, plural)

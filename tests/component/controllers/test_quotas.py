@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -29,14 +27,8 @@ from sampan.api.types.core_v1 import (
     VolumeResourceRequirements,
 )
 from sampan.api.types.meta_v1 import ObjectMeta
-from sampan.client.informer import InformerFactory
-from sampan.client.rest import Client
-from sampan.client.transport import HTTPStream, Transport
 from sampan.controllers import resourcequota
 from sampan.controllers.manager import ControllerManagerOptions
-from sampan.lib.clock import RealClock
-from sampan.lib.tasks import Tasks
-from sampan.store.memory import MemoryStore
 from tests.component.conftest import Api
 from tests.component.controllers.test_garbage_collector import sent
 from tests.component.controllers.world import World, world
@@ -234,55 +226,5 @@ def test_what_was_counted_and_never_stored_is_free_again_soon(api: Api, monkeypa
             await used(it, "few", count__secrets="1", pods="0")
             assert await make_secret(it, "second")
             await used(it, "few", count__secrets="2", pods="0")
-
-    uvloop.run(scenario())
-
-
-class PartlyCut(Transport):
-    """Watches of Secrets cannot be begun while `is_cut`."""
-
-    is_cut = False
-    refused = 0
-
-    @asynccontextmanager
-    async def stream(self, method: str, path: str, **options: Any) -> AsyncIterator[HTTPStream]:
-        if self.is_cut and path == "/api/v1/secrets":
-            self.refused += 1
-            raise ConnectionError("cut")
-        async with super().stream(method, path, **options) as answer:
-            yield answer
-
-    def cut(self) -> None:
-        """As a server that dies and of which not all is back at once."""
-        self.is_cut = True
-        for connection in list(self._active):
-            connection.close()
-
-
-def test_nothing_is_counted_by_what_was_known_before_an_outage(api: Api) -> None:
-    async def scenario() -> None:
-        clock = RealClock()
-        async with api.serve(clock, MemoryStore(clock)) as served:
-            it = World(served.client)
-            config = served.credentials.client(served.server.url, "system:kube-controller-manager")
-            async with PartlyCut(config) as transport, Tasks() as tasks:
-                factory = InformerFactory(Client(transport, clock))
-                tasks.start(resourcequota.ResourceQuotaController(factory).run(), "quotas")
-                tasks.start(factory.run(), "informers")
-                await it.client.create(ConfigMap(metadata=ObjectMeta(name="old", namespace="default")))
-                await make_quota(it, "few", hard={"count/secrets": "2", "count/configmaps": "9"})
-                await used(it, "few", count__secrets="0", count__configmaps="1")
-                transport.cut()
-                assert await make_secret(it, "unseen")
-                await it.client.delete(ConfigMap, "old", "default")
-
-                async def refused_often() -> bool:
-                    return transport.refused > 4
-
-                await it.until(refused_often)
-                status = (await it.client.get(ResourceQuota, "few", "default")).status
-                assert status.used == {"count/secrets": "1", "count/configmaps": "1"}
-                transport.is_cut = False
-                await used(it, "few", count__secrets="1", count__configmaps="0")
 
     uvloop.run(scenario())

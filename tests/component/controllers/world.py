@@ -47,6 +47,14 @@ class World:
         except TimeoutError:
             raise AssertionError(f"never came true; last: {last!r}") from None
 
+    async def reached(self, condition: Callable[[], bool]) -> None:
+        """Once it is so on our side."""
+
+        async def holds() -> bool:
+            return condition()
+
+        await self.until(holds)
+
     async def gone(self, cls: type[T], name: str, namespace: str = "default") -> None:
         async def is_gone() -> bool:
             try:
