@@ -90,10 +90,16 @@ class WorkQueue(Generic[K]):
             self._wake_all()
 
     def add_rate_limited(self, key: K) -> None:
-        """Add `key` after its exponential back-off."""
+        """Add `key` after its exponential back-off.
+
+        Where it is to be added sooner anyhow the failure does not count: a burst of changes in between would make the back-off
+        grow without that any time has passed (client-go's does).
+        """
         failures = self._failures.get(key, 0)
-        self._failures[key] = failures + 1
-        self.add_after(key, min(self._first_retry * 2 ** min(failures, 60), self._longest_retry))
+        seconds = min(self._first_retry * 2 ** min(failures, 60), self._longest_retry)
+        if key not in self._due or self._due[key] > self._clock.monotonic() + seconds:
+            self._failures[key] = failures + 1
+            self.add_after(key, seconds)
 
     def forget(self, key: K) -> None:
         """Its next failure backs off from the start."""

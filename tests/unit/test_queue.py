@@ -90,6 +90,43 @@ def test_failures_back_off_exponentially_until_forgotten() -> None:
     run(work())
 
 
+def test_failures_of_what_was_added_in_between_make_no_retry_later() -> None:
+    async def work() -> None:
+        clock = ManualClock()
+        queue: WorkQueue[str] = WorkQueue(clock, first_retry_seconds=1, longest_retry_seconds=100)
+        times: list[float] = []
+
+        async def take() -> None:
+            while True:
+                key = await queue.get()
+                times.append(clock.monotonic())
+                queue.done(key)
+                queue.add_rate_limited(key)
+
+        async with Tasks() as tasks:
+            tasks.start(take(), "taker")
+            for _ in range(9):
+                queue.add("a")
+                await clock.advance(0)
+            queue.add_after("a", 50)
+            await clock.advance(8)
+            assert times == [0] * 9 + [1, 3, 7]
+
+    run(work())
+
+
+def test_a_failure_is_tried_again_before_what_is_due_much_later() -> None:
+    async def work() -> None:
+        clock = ManualClock()
+        queue: WorkQueue[str] = WorkQueue(clock, first_retry_seconds=1)
+        queue.add_after("a", 50)
+        queue.add_rate_limited("a")
+        await clock.advance(1)
+        assert await queue.get() == "a"
+
+    run(work())
+
+
 def test_a_taker_that_is_cancelled_leaves_its_key_to_another() -> None:
     async def work() -> None:
         queue: WorkQueue[str] = WorkQueue(ManualClock())
